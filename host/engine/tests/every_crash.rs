@@ -1,0 +1,237 @@
+//! Every crash: each scenario is stopped at every step, in every way; then others recover, and nothing may be untrue.
+
+#![expect(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test fails by a panic")]
+
+mod model;
+
+use std::collections::VecDeque;
+
+use model::runner::{End, Progress, Runner};
+use model::{Declared, Trouble, World, check};
+use sandpiper_engine::change::{ChangeId, Recovery};
+use sandpiper_engine::entry::{Mode, State};
+
+const MODES: [Mode; 3] = [Mode::Shared, Mode::Marked, Mode::Direct];
+const RECOVERIES: [Recovery; 2] = [Recovery::ManualIntervention, Recovery::AlwaysRetry];
+
+/// One way in which a first run goes.
+#[derive(Debug, Clone, Copy)]
+struct Scenario {
+    declared: Declared,
+    trouble: Trouble,
+    /// The append that fails, and whether it happened all the same.
+    outage: Option<(u64, bool)>,
+    rides: bool,
+}
+
+impl Scenario {
+    /// Two changes, of which the first meets the trouble.
+    fn world(&self) -> World {
+        let second = Declared { has_verify: true, ..self.declared };
+        let mut world = World::new(&[("schema", vec![("a", self.declared), ("b", second)])]);
+        world.troubles.insert(ChangeId::new("a").unwrap(), VecDeque::from([self.trouble]));
+        world.store.outages.extend(self.outage);
+        world.store.is_hashed = true;
+        world.rides = self.rides;
+        world
+    }
+
+    /// Every scenario.
+    fn all() -> Vec<Self> {
+        let mut all = Vec::new();
+        for mode in MODES {
+            for recovery in RECOVERIES {
+                for trouble in troubles(mode) {
+                    // In a transaction neither `verify` nor `rollback` is ever asked for, whether there or not.
+                    let (parts, rides) = match mode {
+                        Mode::Direct => {
+                            (vec![(false, false), (false, true), (true, false), (true, true)], vec![false])
+                        }
+                        Mode::Shared | Mode::Marked => (vec![(true, true)], vec![false, true]),
+                    };
+                    for (has_verify, has_rollback) in parts {
+                        let declared = Declared { mode, recovery, has_verify, has_rollback };
+                        let scenario = |rides: &bool| Self { declared, trouble, outage: None, rides: *rides };
+                        all.extend(rides.iter().map(scenario));
+                    }
+                }
+                for (number, happened) in (1..=4).flat_map(|number| [(number, false), (number, true)]) {
+                    let declared = Declared { mode, recovery, has_verify: false, has_rollback: true };
+                    for trouble in [Trouble::None, Trouble::CallFails] {
+                        all.push(Self { declared, trouble, outage: Some((number, happened)), rides: true });
+                    }
+                }
+            }
+        }
+        all
+    }
+}
+
+/// What can go wrong in a mode.
+fn troubles(mode: Mode) -> Vec<Trouble> {
+    let mut troubles = vec![Trouble::None, Trouble::OpenRefused, Trouble::Precondition, Trouble::CallFails];
+    if !mode.is_transactional() {
+        troubles.extend([Trouble::CallAndRollbackFail, Trouble::CloseFails]);
+        return troubles;
+    }
+    troubles.extend([Trouble::ProofFails, Trouble::CommitRefused, Trouble::Ends { committed: false }]);
+    for (happened, late) in [(false, false), (false, true), (true, false), (true, true)] {
+        troubles.extend([false, true].map(|settled| Trouble::CommitLost { happened, late, settled }));
+    }
+    troubles
+}
+
+/// How a host is disturbed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Disturbance {
+    /// It is killed.
+    Killed,
+    /// It is frozen until its lease is over and another has done everything; then it goes on.
+    Frozen { looks_at_clock: bool },
+    /// A person takes its lock away while it runs.
+    Robbed,
+}
+
+const DISTURBANCES: [Disturbance; 4] = [
+    Disturbance::Killed,
+    Disturbance::Frozen { looks_at_clock: false },
+    Disturbance::Frozen { looks_at_clock: true },
+    Disturbance::Robbed,
+];
+
+/// Lets a host make so many steps. None when it ended before.
+fn steps(world: &mut World, runner: &mut Runner, count: usize) -> Option<()> {
+    for _ in 0..count {
+        if let Progress::Over(_) = runner.step(world) {
+            return None;
+        }
+        check::always(world);
+    }
+    Some(())
+}
+
+/// A host that goes on after others have done everything: it changes nothing, and can write no entry.
+fn wake(world: &mut World, mut frozen: Runner) {
+    let (entries, rows) = (world.store.entries.len(), world.target.rows.clone());
+    world.run(&mut frozen);
+    assert_eq!(world.store.entries.len(), entries, "a host without its lock wrote an entry");
+    assert_eq!(world.target.rows, rows, "a host without its lock changed the target");
+}
+
+/// One story: the first host is disturbed after so many steps. False when it ended before.
+fn disturb(world: &mut World, count: usize, disturbance: Disturbance) -> bool {
+    let mut first = world.runner(0);
+    if steps(world, &mut first, count).is_none() {
+        return false;
+    }
+    match disturbance {
+        Disturbance::Killed => world.crash(first),
+        Disturbance::Frozen { looks_at_clock } => {
+            first.looks_at_clock = looks_at_clock;
+            world.settle();
+            wake(world, first);
+        }
+        Disturbance::Robbed => {
+            let stage = world.stages[0].name.clone();
+            world.store.break_lock(&stage);
+            world.run(&mut first);
+        }
+    }
+    world.settle();
+    check::nobody_left(world);
+    true
+}
+
+#[test]
+fn whatever_step_a_host_is_disturbed_at_the_others_put_it_right() {
+    let mut points = 0;
+    for scenario in Scenario::all() {
+        for disturbance in DISTURBANCES {
+            for count in 0.. {
+                let mut world = scenario.world();
+                if !told(&(scenario, disturbance, count), || disturb(&mut world, count, disturbance)) {
+                    assert!(count >= 5, "a run of {count} steps: {scenario:?}");
+                    break;
+                }
+                points += 1;
+            }
+        }
+    }
+    println!("{points} points");
+    assert!(points > 10_000, "only {points} points were tried");
+}
+
+/// Two hosts, one after the other: the first is frozen or killed, so is the second; those that were frozen go on. None
+/// when the first ended before, false when the second did.
+fn disturb_twice(world: &mut World, counts: (usize, usize), frozen: bool) -> Option<bool> {
+    let mut first = world.runner(0);
+    steps(world, &mut first, counts.0)?;
+    world.leases_end();
+    let mut second = world.runner(0);
+    if steps(world, &mut second, counts.1).is_none() {
+        return Some(false);
+    }
+    if frozen {
+        first.looks_at_clock = false;
+        world.run(&mut first);
+        world.run(&mut second);
+    } else {
+        world.crash(first);
+        world.crash(second);
+    }
+    world.settle();
+    check::nobody_left(world);
+    Some(true)
+}
+
+#[test]
+fn a_recovery_that_is_disturbed_itself_is_put_right_too() {
+    let mut points = 0;
+    for scenario in Scenario::all()
+        .into_iter()
+        .filter(|it| it.outage.is_none() && it.rides == it.declared.mode.is_transactional())
+    {
+        'scenario: for frozen in [false, true] {
+            for first in 0.. {
+                for second in 0.. {
+                    let mut world = scenario.world();
+                    world.store.is_hashed = false;
+                    let story = || disturb_twice(&mut world, (first, second), frozen);
+                    match told(&(scenario, first, second, frozen), story) {
+                        Some(true) => points += 1,
+                        Some(false) => break,
+                        None => continue 'scenario,
+                    }
+                }
+            }
+        }
+    }
+    println!("{points} points");
+    assert!(points > 30_000, "only {points} points were tried");
+}
+
+#[test]
+fn a_transaction_that_the_change_committed_itself_needs_a_person() {
+    for mode in [Mode::Shared, Mode::Marked] {
+        let recovery = Recovery::ManualIntervention;
+        let declared = Declared { mode, recovery, has_verify: true, has_rollback: true };
+        let trouble = Trouble::Ends { committed: true };
+        let mut world = Scenario { declared, trouble, outage: None, rides: true }.world();
+        let mut runner = world.runner(0);
+        assert_eq!(world.run(&mut runner), End::Failed);
+        let state = &world.store.states[&ChangeId::new("a").unwrap()];
+        assert_eq!((state.state, state.mode), (State::Failed, Mode::Direct));
+        let mut next = world.runner(0);
+        assert_eq!(world.run(&mut next), End::Blocked);
+        world.settle();
+    }
+}
+
+/// Names the story when it fails.
+fn told<T>(story: &dyn std::fmt::Debug, run: impl FnOnce() -> T) -> T {
+    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run));
+    result.unwrap_or_else(|panic| {
+        eprintln!("the story: {story:?}");
+        std::panic::resume_unwind(panic)
+    })
+}

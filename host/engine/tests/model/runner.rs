@@ -1,0 +1,273 @@
+//! A model host: runs one stage, one small step at a time, as the real one does.
+
+use sandpiper_engine::attempt::{Attempt, Command, Conclusion, Next, Outcome};
+use sandpiper_engine::entry::{AttemptId, State, Token};
+use sandpiper_engine::plan::{self, Action, Answers, Planned, PlannedStage, Selection};
+use sandpiper_engine::policy::Policies;
+use sandpiper_engine::recovery::{self, Settled, Verdict};
+use sandpiper_engine::scope::StageName;
+use sandpiper_engine::store::{AppendError, Condition};
+
+use super::commands::{close, prove};
+use super::store::{LEASE, draft, record};
+use super::{Declared, Trouble, World};
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    Complete,
+    Blocked,
+    Failed,
+    LockLost,
+}
+
+/// What a step came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Progress {
+    Moved,
+    /// The lock is not free.
+    Waits,
+    Over(End),
+}
+
+/// A host that runs one stage.
+#[derive(Debug)]
+pub(crate) struct Runner {
+    number: u64,
+    pub(super) stage: StageName,
+    lease: Option<Token>,
+    /// Until when the lease is valid by its own clock.
+    pub(super) valid_until: u64,
+    /// Whether it looks at its own clock before each statement of a transaction. A host that was frozen does not; then
+    /// only the fences are left. Outside of transactions it always does.
+    pub(crate) looks_at_clock: bool,
+    answers: Answers,
+    attempts: u32,
+    at: At,
+}
+
+#[derive(Debug)]
+enum At {
+    Planning,
+    Acquiring,
+    PlanningUnderLease,
+    Fencing(Box<Planned>),
+    LookingForMarker(Box<Planned>),
+    Recording { planned: Box<Planned>, state: State },
+    Trying(Box<Try>),
+    Releasing(End),
+    Over(End),
+}
+
+/// One attempt that is under way.
+#[derive(Debug)]
+pub(super) struct Try {
+    pub(super) machine: Attempt<&'static str>,
+    pub(super) command: Command<&'static str>,
+    pub(super) planned: Planned,
+    pub(super) declared: Declared,
+    pub(super) id: AttemptId,
+    pub(super) trouble: Trouble,
+    pub(super) session: Option<u64>,
+    /// The next statement of the call that is under way.
+    pub(super) statement: usize,
+    /// The next change whose `started` rode, with its attempt.
+    pub(super) rider: Option<(Planned, AttemptId)>,
+}
+
+impl Runner {
+    pub(super) fn new(number: u64, stage: StageName) -> Self {
+        Self {
+            number,
+            stage,
+            lease: None,
+            valid_until: 0,
+            looks_at_clock: true,
+            answers: Answers::new(),
+            attempts: 0,
+            at: At::Planning,
+        }
+    }
+
+    /// The session that it has open.
+    pub(super) fn session(&self) -> Option<u64> {
+        match &self.at {
+            At::Trying(attempt) => attempt.session,
+            _ => None,
+        }
+    }
+
+    /// The next small step.
+    pub(crate) fn step(&mut self, world: &mut World) -> Progress {
+        let at = std::mem::replace(&mut self.at, At::Planning);
+        self.at = match at {
+            At::Planning => match self.first_to_do(world) {
+                Ok(_) => At::Acquiring,
+                Err(end) => At::Over(end),
+            },
+            At::Acquiring => {
+                let Some(token) = world.store.acquire(&self.stage) else {
+                    self.at = At::Acquiring;
+                    return Progress::Waits;
+                };
+                self.lease = Some(token);
+                self.valid_until = world.store.now + LEASE;
+                At::PlanningUnderLease
+            }
+            At::PlanningUnderLease => self.begin(world),
+            At::Fencing(planned) if world.set_fence(&self.stage, self.token()) => {
+                At::LookingForMarker(planned)
+            }
+            At::Fencing(_) => At::Over(End::LockLost),
+            At::LookingForMarker(planned) => {
+                let doubt = planned.state.as_ref().unwrap();
+                let there = doubt.attempt_id.as_ref().is_some_and(|id| world.target.markers.contains(id));
+                self.settled(&planned, recovery::after_marker(doubt.state, there))
+            }
+            At::Recording { planned, state } => self.record(world, &planned, state),
+            At::Trying(attempt) => self.go_on(world, attempt),
+            At::Releasing(end) => {
+                world.store.release(&self.stage, self.token());
+                At::Over(end)
+            }
+            At::Over(end) => At::Over(end),
+        };
+        match self.at {
+            At::Over(end) => Progress::Over(end),
+            _ => Progress::Moved,
+        }
+    }
+
+    pub(super) fn token(&self) -> Token {
+        self.lease.unwrap()
+    }
+
+    pub(super) fn plan(&self, world: &World) -> PlannedStage {
+        let selection = Selection { stage: Some(self.stage.clone()), ..Selection::default() };
+        let plan =
+            plan::plan(&world.stages, Policies::default(), &world.store.states, &self.answers, &selection)
+                .unwrap();
+        assert_eq!(plan.deviations, [], "{:?}", world.store.told());
+        plan.stages.into_iter().find(|stage| stage.name == self.stage).unwrap()
+    }
+
+    fn first_to_do(&self, world: &World) -> Result<Planned, End> {
+        let stage = self.plan(world);
+        match stage.changes.iter().find(|planned| planned.action != Action::Skip) {
+            _ if stage.is_blocked() => Err(End::Blocked),
+            None => Err(End::Complete),
+            Some(first) => Ok(first.clone()),
+        }
+    }
+
+    fn begin(&mut self, world: &mut World) -> At {
+        let planned = match self.first_to_do(world) {
+            Ok(planned) => planned,
+            Err(end) => return At::Releasing(end),
+        };
+        match planned.action {
+            Action::Apply => {
+                let id = self.next_attempt();
+                self.try_it(world, planned, id, false)
+            }
+            Action::LookForMarker => At::Fencing(Box::new(planned)),
+            Action::AskVerify(otherwise) => {
+                let id = &planned.change.id;
+                let verdict = match world.declared[id].has_verify {
+                    true if world.target.is_whole(id) => Verdict::Applied,
+                    true if world.target.is_absent(id) => Verdict::NotApplied,
+                    _ => Verdict::Unclear,
+                };
+                let doubt = planned.state.as_ref().unwrap().state;
+                self.settled(&planned, recovery::after_verdict(doubt, verdict, otherwise))
+            }
+            other => panic!("nothing to do comes first: {other:?}"),
+        }
+    }
+
+    fn settled(&mut self, planned: &Planned, answer: Settled) -> At {
+        if answer == Settled::RecordApplied {
+            return At::Recording { planned: Box::new(planned.clone()), state: State::Applied };
+        }
+        self.answers.insert(planned.newest().unwrap(), answer);
+        At::PlanningUnderLease
+    }
+
+    fn record(&mut self, world: &mut World, planned: &Planned, state: State) -> At {
+        let doubt = planned.state.as_ref().unwrap();
+        let record = record(&self.stage, &planned.change, state, doubt.mode, doubt.attempt_id.clone());
+        let drafts = vec![draft(record, Condition::Newest(planned.newest()))];
+        match world.append(&self.stage, self.token(), drafts) {
+            Ok(_) | Err(AppendError::Superseded(_)) => At::PlanningUnderLease,
+            Err(AppendError::LeaseLost) => At::Over(End::LockLost),
+            Err(AppendError::Store(_)) => At::Releasing(End::Failed),
+        }
+    }
+
+    pub(super) fn next_attempt(&mut self) -> AttemptId {
+        self.attempts += 1;
+        AttemptId(format!("{}-{}", self.number, self.attempts).into())
+    }
+
+    fn try_it(&mut self, world: &mut World, planned: Planned, id: AttemptId, started: bool) -> At {
+        let declared = world.declared[&planned.change.id];
+        let trouble = world.next_trouble(&planned.change.id);
+        let (mut machine, command) = Attempt::begin(declared.mode, declared.has_rollback, started);
+        if planned.may_have_leftovers() {
+            machine.begins_over_leftovers();
+        }
+        let (session, statement, rider) = (None, 0, None);
+        At::Trying(Box::new(Try {
+            machine,
+            command,
+            planned,
+            declared,
+            id,
+            trouble,
+            session,
+            statement,
+            rider,
+        }))
+    }
+
+    /// One step of an attempt: a command, or one statement of a call.
+    fn go_on(&mut self, world: &mut World, mut attempt: Box<Try>) -> At {
+        let outcome = match attempt.command.clone() {
+            Command::Append(notes) => self.append(world, &mut attempt, notes),
+            Command::Open => self.open(world, &mut attempt),
+            Command::Call(part) => match self.statement(world, &mut attempt, part) {
+                Some(outcome) => outcome,
+                None => return At::Trying(attempt),
+            },
+            Command::Prove => prove(world, &attempt),
+            Command::Commit => self.commit(world, &mut attempt),
+            Command::Settle => self.settle(world, &mut attempt),
+            Command::Close => close(world, &mut attempt),
+        };
+        let is_lost = matches!(outcome, Outcome::LeaseLost(_));
+        match attempt.machine.next(outcome) {
+            Next::Do(command) => {
+                let only_ends = command == Command::Close;
+                assert!(!is_lost || only_ends, "it goes on without its lease: {command:?}");
+                attempt.command = command;
+                attempt.statement = 0;
+                At::Trying(attempt)
+            }
+            Next::Over(conclusion) => {
+                let is_recorded = world.store.has(&attempt.id, State::Applied);
+                assert!(conclusion != Conclusion::Applied || is_recorded, "it ended as applied, unrecorded");
+                assert_eq!(attempt.session, None, "an attempt ended with an open session: {conclusion:?}");
+                self.concluded(world, *attempt, &conclusion)
+            }
+        }
+    }
+
+    fn concluded(&mut self, world: &mut World, attempt: Try, conclusion: &Conclusion<&'static str>) -> At {
+        match (conclusion, attempt.rider) {
+            (Conclusion::Applied, Some((next, id))) => self.try_it(world, next, id, true),
+            (Conclusion::Applied, None) | (Conclusion::Superseded, _) => At::PlanningUnderLease,
+            (Conclusion::LeaseLost(_), _) => At::Over(End::LockLost),
+            _ => At::Releasing(End::Failed),
+        }
+    }
+}
