@@ -1,0 +1,59 @@
+//! The attribute macro of `sandpiper-sdk`: it makes a component of a module or an `impl` block.
+
+mod arguments;
+mod expand;
+mod functions;
+
+use proc_macro::TokenStream;
+
+/// Makes a change of a module, or of an `impl` block of a type, that holds `apply`, `rollback` and, if it can
+/// tell whether it is applied, `verify`. Put it on one item of a `cdylib`.
+///
+/// The functions take the handle of the target system, and a `&Context` if they need one. `&sql::Connection`
+/// makes a change to a SQL database, `&http::Endpoint` a change to an HTTP API. `apply` and `rollback` return
+/// `sandpiper_sdk::Result`, `verify` returns `Result<Verdict>` or `Result<bool>`.
+///
+/// | key | value |
+/// | --- | --- |
+/// | `id` | required: unique in the whole pipeline, never reused, 1 to 255 visible characters |
+/// | `author` | required: 1 to 255 characters |
+/// | `target_system` | required: the configured system that this change is applied to |
+/// | `description` | a sentence for people |
+/// | `transactional` | `true` or `false`; default: in a transaction where the system allows it |
+/// | `recovery` | `"manual-intervention"` (default) or `"always-retry"`: after an attempt without a known result |
+/// | `cadence` | `"once"` (default), `"on-change"` or `"always"` |
+/// | `uses` | `["crm", ..]`: further configured systems that this change may open by name |
+/// | `labels` | `{ team = "orders", .. }`: stored and shown |
+/// | `when` | a condition on environment, tenant and variables |
+/// | `retry` | how often and when a failed attempt is tried again |
+///
+/// ```
+/// struct Backfill;
+///
+/// #[sandpiper_sdk::change(
+///     id = "backfill-status",
+///     author = "orders-team",
+///     target_system = "orders-db",
+///     recovery = "always-retry",
+///     labels = { team = "orders" },
+/// )]
+/// impl Backfill {
+///     fn apply(db: &sandpiper_sdk::sql::Connection) -> sandpiper_sdk::Result {
+///         db.run_script("UPDATE orders SET status = 'new' WHERE status IS NULL")?;
+///         Ok(())
+///     }
+///
+///     fn rollback(_: &sandpiper_sdk::sql::Connection) -> sandpiper_sdk::Result {
+///         Err(sandpiper_sdk::Error::irreversible("the old values are gone"))
+///     }
+/// }
+/// ```
+#[proc_macro_attribute]
+pub fn change(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    let item = proc_macro2::TokenStream::from(item);
+    match expand::change(arguments.into(), item.clone()) {
+        Ok(expanded) => expanded.into(),
+        // The item stays, so that the compiler does not report what refers to it as well.
+        Err(error) => TokenStream::from_iter([error.into_compile_error().into(), TokenStream::from(item)]),
+    }
+}
