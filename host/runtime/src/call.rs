@@ -1,0 +1,69 @@
+//! Calls a change, or a template for a step of one, with handles to its systems.
+
+use std::sync::Arc;
+
+use sandpiper_engine::fault::Fault;
+
+use crate::capability::{self, Outcome, Ready};
+use crate::component::Component;
+use crate::guest::{Call, CallError, Loan, Returned};
+use crate::log::Log;
+use crate::runtime::{Runtime, no_thread};
+use crate::sandbox::{Passing, Sandbox};
+use crate::state::Lent;
+use crate::target::{Capability, Session};
+
+impl Runtime {
+    /// Calls a guest with a session on its target system. The session is given back however the call ends; sessions on
+    /// further systems are closed.
+    ///
+    /// A stop of the call, its deadline among them, outweighs what the guest gives as its failure, but not its success:
+    /// who asked for the stop decides what that is worth. A transaction that ended early outweighs everything.
+    pub async fn call(&self, component: &Component, call: Call, loan: Loan) -> Returned {
+        let Loan { mut session, context, host, stop, deadline } = loan;
+        let code = match self.code(component) {
+            Ok(code) => code,
+            Err(fault) => return unusable(session, fault),
+        };
+        let Some(capability) = capability::of(session.as_mut()) else {
+            return unusable(session, Fault::bug("the target system lends no handle that a guest could use"));
+        };
+
+        stop.on_stop(session.interrupter());
+        let log = Arc::new(Log::new(Some(host.clone()), self.limits().log));
+        let lent = Lent { context, host: Some(host), log, ..Lent::nothing(self.limits(), stop) };
+        let mut sandbox = match Sandbox::new(code, self.watch(), lent, deadline, Passing::Arguments) {
+            Ok(sandbox) => sandbox,
+            Err(error) => return unusable(session, no_thread(&error)),
+        };
+        sandbox.store.data_mut().lent.session = Some(session);
+        let outcome = run(&mut sandbox, capability, call).await;
+        capability::release(sandbox.store.data_mut()).await;
+        let (lent, outcome) = sandbox.end(outcome);
+        settle(lent, outcome).await
+    }
+}
+
+fn unusable(session: Box<dyn Session>, fault: Fault) -> Returned {
+    Returned { session, answer: Err(CallError::Unusable(Box::new(fault))), calls: 0 }
+}
+
+async fn run(sandbox: &mut Sandbox<'_>, capability: Capability, call: Call) -> wasmtime::Result<Outcome> {
+    let instance = sandbox.instantiate().await?;
+    let ready = Ready { store: &mut sandbox.store, code: sandbox.code, instance: &instance };
+    capability::call(capability, ready, call).await
+}
+
+/// Takes back what was lent.
+async fn settle(mut lent: Lent, outcome: Result<Outcome, CallError>) -> Returned {
+    for session in std::mem::take(&mut lent.further).into_iter().flatten() {
+        lent.closed(session.close().await);
+    }
+    let answer = match outcome {
+        Ok(Ok(answer)) => lent.verdict.take().map_or(Ok(answer), Err),
+        Ok(Err(failure)) => Err(lent.stop.reason().map_or_else(|| failure.into(), CallError::Stopped)),
+        Err(error) => Err(error),
+    };
+    let Some(session) = lent.session else { unreachable!("the session of a call stays where it was put") };
+    Returned { session, answer, calls: lent.calls }
+}

@@ -1,0 +1,101 @@
+//! [`Runtime`]: the way into the sandbox. What it does with a component stands in `describe` and `call`.
+
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+use sandpiper_engine::digest::Digest;
+use sandpiper_engine::fault::{Blame, Fault, Problem};
+use wasmtime::component::InstancePre;
+
+use crate::component::Component;
+use crate::engine::Engine;
+use crate::limits::Limits;
+use crate::state::State;
+use crate::watch::Watch;
+
+/// How a runtime is set up.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// Where compiled code is kept; nowhere if unset.
+    pub cache_dir: Option<PathBuf>,
+    /// What guests may take.
+    pub limits: Limits,
+}
+
+/// Runs components. One serves all threads of a process; making it costs nothing, for wasmtime's engine and the thread
+/// that watches deadlines start with the first component that is compiled.
+///
+/// Its futures need no particular executor, and no timer of one. A call must be awaited to its end: what ends it early
+/// is its [`Stop`](crate::stop::Stop), never dropping its future.
+pub struct Runtime {
+    settings: Settings,
+    watch: Arc<Watch>,
+    engine: OnceLock<Result<Engine, Fault>>,
+}
+
+impl Runtime {
+    /// A runtime that has done nothing yet.
+    pub fn new(settings: Settings) -> Self {
+        Self { settings, watch: Arc::default(), engine: OnceLock::new() }
+    }
+
+    /// What its guests may take.
+    pub fn limits(&self) -> &Limits {
+        &self.settings.limits
+    }
+
+    /// Why compiled code is not kept although a folder was given. Known once something was compiled.
+    pub fn cache_warning(&self) -> Option<&Problem> {
+        self.engine.get()?.as_ref().ok()?.cache_warning.as_ref()
+    }
+
+    /// Checks the bytes of a component whose digest is known. Nothing is compiled.
+    ///
+    /// # Errors
+    ///
+    /// `change::too-large`, `change::not-a-component` when it is none (and what it is instead), `change::wrong-world`
+    /// when it exports nothing that we know, `change::not-allowed` when it imports what no guest may have.
+    pub fn load(&self, bytes: Arc<[u8]>, digest: Digest) -> Result<Component, Fault> {
+        Component::load(bytes, digest, &self.settings.limits)
+    }
+
+    /// Compiles a component, or finds it compiled in the cache. Whatever needs a component's code does so by itself.
+    ///
+    /// # Errors
+    ///
+    /// `change::not-a-component` when its code is not valid, `change::wrong-world` when its interfaces are not ours.
+    pub fn compile(&self, component: &Component) -> Result<(), Fault> {
+        self.code(component).map(|_| ())
+    }
+
+    /// A component's code.
+    pub(crate) fn code<'a>(&self, component: &'a Component) -> Result<&'a InstancePre<State>, Fault> {
+        let engine = self.engine.get_or_init(|| Engine::new(self.settings.cache_dir.as_deref()));
+        engine.as_ref().map_err(Clone::clone)?.code(component)
+    }
+
+    /// The thread that watches deadlines.
+    pub(crate) fn watch(&self) -> &Arc<Watch> {
+        &self.watch
+    }
+}
+
+/// The fault of a machine that gives us no thread to watch deadlines on: without it, nothing is run.
+pub(crate) fn no_thread(error: &std::io::Error) -> Fault {
+    let message = format!("the thread that watches deadlines cannot be started: {error}");
+    Fault::new("bug", Blame::Host, message).with_help("let the process have more threads")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_runtime_that_compiled_nothing_has_no_engine() {
+        let runtime = Runtime::new(Settings::default());
+        let bytes: Arc<[u8]> = wat::parse_str("(component)").unwrap().into();
+        let digest = Digest::of(&bytes);
+        assert!(runtime.load(bytes, digest).is_err());
+        assert!(runtime.engine.get().is_none() && runtime.cache_warning().is_none());
+    }
+}
