@@ -1,0 +1,26 @@
+//! The systems that Sandpiper changes, and those that keep its audit: one folder each.
+//!
+//! The only crate that sees drivers. A technology is one folder with a target and, where it can be one, an audit
+//! store, behind one cargo feature; [`KINDS`] is the registry of those that this build knows.
+//!
+//! | folder | target | audit store | feature |
+//! | --- | --- | --- | --- |
+//! | [`sqlite`] | [`sqlite::SqliteTarget`] | [`sqlite::SqliteStore`] | `sqlite` |
+
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
+
+/// A kind of system, as the configuration names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kind {
+    /// Its name in `target-systems`.
+    pub name: &'static str,
+    /// Whether it can keep the audit.
+    pub can_be_store: bool,
+}
+
+/// The kinds that this build knows.
+pub const KINDS: &[Kind] = &[
+    #[cfg(feature = "sqlite")]
+    Kind { name: "sqlite", can_be_store: true },
+];
