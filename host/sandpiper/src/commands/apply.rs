@@ -1,0 +1,165 @@
+//! `apply`: loads, plans, makes ready what is pending, and runs it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use sandpiper_engine::change::ChangeId;
+use sandpiper_engine::fault::{Fault, Problem};
+use sandpiper_engine::plan::{Action, Plan, Planned, PlannedStage, Selection};
+
+use super::{Opened, Sandpiper, Select, redact_stages};
+use crate::clock::milliseconds;
+use crate::lock::{Leases, LockTimes};
+use crate::observer::Event;
+use crate::report::{Counts, Exit, Finished, Report};
+use crate::run::Core;
+use crate::run::outcome::StageEnd;
+use crate::run::prepare::Preparing;
+use crate::run::ready::Ready;
+use crate::run::schedule;
+use crate::stopping::Asked;
+
+impl Sandpiper {
+    /// Applies what is pending. A run with nothing to do takes no lock and writes nothing.
+    ///
+    /// The work is done on threads of its own; files are read and guests compiled on the thread that polls this.
+    pub async fn apply(&self, select: &Select) -> Finished<Report> {
+        let begun = Instant::now();
+        let mut finished = match self.applied(select).await {
+            Ok(finished) => finished,
+            Err(fault) => Finished::refused(self.secrets.redact_fault(fault)),
+        };
+        finished.body.run_id.clone_from(&self.owner.run_id);
+        finished.body.duration_ms = milliseconds(begun.elapsed());
+        finished.body.counts = Counts::of(&finished.body.stages);
+        finished
+    }
+
+    async fn applied(&self, select: &Select) -> Result<Finished<Report>, Fault> {
+        let (opened, selection, plan) = self.open_and_plan(select).await?;
+        let readied = self.readied(&opened, &plan).await?;
+        let (mut warnings, refusal) = self.deviations(&plan, &opened.changes);
+        for warning in &warnings {
+            self.observer.event(&Event::Warning(warning));
+        }
+        warnings.extend(opened.warnings.iter().cloned());
+        if let Some(fault) = refusal {
+            return Ok(Finished { warnings, ..Finished::refused(self.secrets.redact_fault(fault)) });
+        }
+        if let Some(fault) = nothing_can_start(&plan, &selection) {
+            return Ok(Finished { warnings, ..Finished::refused(fault) });
+        }
+        let ends = if plan.has_work() {
+            self.run(opened, plan, readied, selection).await?
+        } else {
+            schedule::run(&plan.stages, 1, &|_| None)
+        };
+        Ok(self.finished(ends, warnings))
+    }
+
+    /// Makes ready everything that the plan may run, with all problems at once.
+    pub(super) async fn readied(
+        &self,
+        opened: &Opened,
+        plan: &Plan,
+    ) -> Result<BTreeMap<ChangeId, Arc<Ready>>, Fault> {
+        let preparing = Preparing {
+            config: &opened.changes.config,
+            systems: &opened.systems,
+            runtime: &self.runtime,
+            templates: &opened.templates,
+        };
+        let mut readied = BTreeMap::new();
+        let mut problems: Vec<Problem> = Vec::new();
+        for planned in
+            plan.stages.iter().flat_map(|stage| &stage.changes).filter(|planned| is_to_run(planned))
+        {
+            let Some(item) = opened.changes.item(&planned.change.id) else { continue };
+            match preparing.ready(&planned.change, item).await {
+                Ok(ready) => drop(readied.insert(planned.change.id.clone(), Arc::new(ready))),
+                Err(found) => problems.extend(found),
+            }
+        }
+        if problems.is_empty() { Ok(readied) } else { Err(Fault::from_problems(problems)) }
+    }
+
+    async fn run(
+        &self,
+        opened: Opened,
+        plan: Plan,
+        readied: BTreeMap<ChangeId, Arc<Ready>>,
+        selection: Selection,
+    ) -> Result<Vec<StageEnd>, Fault> {
+        let store = opened.systems.store().clone();
+        store.prepare().await?;
+        let config = &opened.changes.config;
+        let lock = &config.lock;
+        let times = LockTimes { lease: lock.lease, wait: lock.wait, retry: lock.retry };
+        let parallelism = config.parallelism;
+        let owner = self.owner();
+        let core = Arc::new(Core {
+            store_identity: store.identity().await?,
+            runtime: self.runtime.clone(),
+            systems: opened.systems,
+            leases: Leases::new(store.clone(), owner.clone(), times, self.stopper.clone()),
+            store,
+            owner,
+            scope: self.scope(),
+            variables: config.variables.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+            secrets: self.secrets.clone(),
+            observer: self.observer.clone(),
+            stopper: self.stopper.clone(),
+            stages: opened.changes.stages.clone(),
+            policies: config.policies,
+            selection,
+            keeps_artifacts: config.keep_artifacts,
+            changes: opened.changes,
+            readied: Mutex::new(readied),
+            first: plan,
+        });
+        // The executor of an application must not wait for guests and embedded databases: the run has its own thread.
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        let run = std::thread::Builder::new().name("run".to_owned()).spawn(move || {
+            let ends = schedule::run(&core.first.stages, parallelism, &|name| {
+                Some(schedule::on_this_thread(&core, name))
+            });
+            // Whoever asked may be gone; what was done is recorded all the same.
+            drop(sender.send(ends));
+        });
+        run.map_err(|error| Fault::bug(format!("no thread for the run: {error}")))?;
+        receiver.await.map_err(|_| Fault::bug("the run ended without a word"))
+    }
+
+    fn finished(&self, ends: Vec<StageEnd>, warnings: Vec<Problem>) -> Finished<Report> {
+        let told = self.stopper.asked().map_or(Exit::Done, Asked::exit);
+        let exit = ends.iter().fold(told, |exit, end| exit.or(end.exit));
+        let mut stages: Vec<_> = ends.into_iter().map(|end| end.report).collect();
+        redact_stages(&self.secrets, &mut stages);
+        let error = stages.iter().find_map(|stage| {
+            let of_changes = || stage.changes.iter().find_map(|change| change.error.clone());
+            stage.error.clone().or_else(of_changes)
+        });
+        Finished { exit, error, warnings, body: Report { stages, ..Report::default() } }
+    }
+}
+
+/// A change or a stage that was chosen, but stands after stages that were not, and are not complete.
+fn nothing_can_start(plan: &Plan, selection: &Selection) -> Option<Fault> {
+    if plan.has_work() || (selection.only.is_none() && selection.stage.is_none()) {
+        return None;
+    }
+    let is_chosen =
+        |stage: &&PlannedStage| stage.changes.iter().any(|planned| planned.pending) && !stage.is_blocked();
+    let stage = plan.stages.iter().filter(|stage| stage.held.is_some()).find(is_chosen)?;
+    let message =
+        format!("stage `{}` cannot start: {}", stage.name, stage.held.as_deref().unwrap_or_default());
+    Some(
+        Fault::usage(message)
+            .with_help("apply what it is after first: `sandpiper apply --to ID` takes that along"),
+    )
+}
+
+fn is_to_run(planned: &Planned) -> bool {
+    matches!(planned.action, Action::Apply | Action::Resume | Action::LookForMarker | Action::AskVerify(_))
+}

@@ -1,0 +1,261 @@
+//! How a [`Sandpiper`] is made: from a configuration file, or a folder without one.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sandpiper_engine::fault::Fault;
+use sandpiper_engine::store::Owner;
+use sandpiper_runtime::{Limits, Runtime, Settings};
+
+use super::Sandpiper;
+use crate::config::{Config, ConfigFile, Overrides, Tenants, find, find_from};
+use crate::observer::{Observer, Silent};
+use crate::secrets::Secrets;
+use crate::stopping::Stopper;
+
+/// Says where the configuration is, and what differs from it.
+#[derive(Clone)]
+pub struct Builder {
+    config: Option<PathBuf>,
+    directory: Option<PathBuf>,
+    overrides: Overrides,
+    stage: Option<String>,
+    operator: Option<String>,
+    cache: bool,
+    observer: Arc<dyn Observer>,
+    stopper: Stopper,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            config: None,
+            directory: None,
+            overrides: Overrides::default(),
+            stage: None,
+            operator: None,
+            cache: true,
+            observer: Arc::new(Silent),
+            stopper: Stopper::new(),
+        }
+    }
+}
+
+impl Builder {
+    /// The configuration file; by default `sandpiper.yaml` in the working directory or above.
+    #[must_use]
+    pub fn config(mut self, file: impl Into<PathBuf>) -> Self {
+        self.config = Some(file.into());
+        self
+    }
+
+    /// A folder of changes, for when there is no configuration file: it is the one stage.
+    #[must_use]
+    pub fn directory(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.directory = Some(folder.into());
+        self
+    }
+
+    /// The environment, in place of the configuration's.
+    #[must_use]
+    pub fn environment(mut self, name: impl Into<String>) -> Self {
+        self.overrides.environment = Some(name.into());
+        self
+    }
+
+    /// A variable, in place of the configuration's.
+    #[must_use]
+    pub fn set(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.overrides.variables.push((name.into(), value.into()));
+        self
+    }
+
+    /// The one stage that commands are about.
+    #[must_use]
+    pub fn stage(mut self, name: impl Into<String>) -> Self {
+        self.stage = Some(name.into());
+        self
+    }
+
+    /// Who runs it; by default the user and the machine.
+    #[must_use]
+    pub fn operator(mut self, name: impl Into<String>) -> Self {
+        self.operator = Some(name.into());
+        self
+    }
+
+    /// Whether compiled code, and what is known of files, is kept between runs, in the user's cache folder. It is by
+    /// default.
+    #[must_use]
+    pub fn cache(mut self, cache: bool) -> Self {
+        self.cache = cache;
+        self
+    }
+
+    /// Who hears what happens.
+    #[must_use]
+    pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observer = observer;
+        self
+    }
+
+    /// What stops its runs.
+    #[must_use]
+    pub fn stopper(mut self, stopper: Stopper) -> Self {
+        self.stopper = stopper;
+        self
+    }
+
+    /// Reads the configuration.
+    ///
+    /// # Errors
+    ///
+    /// Every problem of it at once.
+    pub fn build(self) -> Result<Sandpiper, Fault> {
+        let secrets = Secrets::new();
+        if self.overrides.environment.as_deref() == Some("") {
+            return Err(Fault::usage("the environment is empty")
+                .with_help("name one, or leave `--environment` out: is a variable of your script unset?"));
+        }
+        let file = match self.file()? {
+            Some(path) => ConfigFile::read(&path, self.overrides.clone()),
+            None => {
+                let Some(folder) = self.directory.as_deref() else { return Err(no_configuration()) };
+                ConfigFile::of_folder(folder, self.overrides.clone())
+            }
+        };
+        let config = file.and_then(|file| file.resolve(None, &secrets)).map_err(Fault::from_problems);
+        let config = config.map_err(|fault| secrets.redact_fault(fault))?;
+        refuse_what_is_not_there(&config)?;
+        if let Some(stage) = &self.stage
+            && !config.stages.iter().any(|known| known.name.as_str() == stage)
+        {
+            let stages: Vec<_> = config.stages.iter().map(|stage| stage.name.as_str()).collect();
+            let help = match sandpiper_engine::suggest::nearest(stage, stages.iter().copied()) {
+                Some(nearest) => format!("did you mean `{nearest}`?"),
+                None => format!("the stages are: {}", stages.join(", ")),
+            };
+            return Err(Fault::usage(format!("there is no stage `{stage}`")).with_help(help));
+        }
+        let cache_dir = self.cache.then(cache_folder).flatten();
+        let memory = cache_dir.as_deref().map(|folder| folder.join("files"));
+        let settings = Settings { cache_dir, limits: limits(&config) };
+        self.stopper.set_grace(config.limits.grace);
+        let host = host_name();
+        let operator = self.operator.unwrap_or_else(|| format!("{}@{host}", user_name()));
+        Ok(Sandpiper {
+            config,
+            secrets,
+            runtime: Arc::new(Runtime::new(settings)),
+            memory,
+            observer: self.observer,
+            stopper: self.stopper,
+            stage: self.stage,
+            owner: Owner { run_id: uuid::Uuid::now_v7().to_string(), operator, host, process: None },
+        })
+    }
+
+    /// The configuration file. A folder that was named goes before one that would only be found.
+    fn file(&self) -> Result<Option<PathBuf>, Fault> {
+        let found = match (&self.config, &self.directory) {
+            (None, Some(folder)) => {
+                let inside = folder.join(crate::config::FILE_NAME);
+                if inside.is_file() {
+                    return Ok(Some(inside));
+                }
+                // Only where there is no configuration at all may a folder stand alone.
+                let around =
+                    [find_from(None, folder), find(None)].into_iter().find_map(|it| it.ok().flatten());
+                return around.map_or(Ok(None), |file| Err(is_configured(folder, &file)));
+            }
+            (explicit, _) => find(explicit.as_deref()),
+        };
+        found.map_err(|problem| Fault::from_problems(vec![problem]))
+    }
+}
+
+fn is_configured(folder: &Path, file: &Path) -> Fault {
+    let message =
+        format!("`{}` belongs to a project: its configuration is `{}`", folder.display(), file.display());
+    Fault::usage(message).with_help("leave the folder out; `--stage NAME` chooses one stage")
+}
+
+fn no_configuration() -> Fault {
+    Fault::new("config::not-found", sandpiper_engine::fault::Blame::User, "there is no `sandpiper.yaml` here or above")
+        .with_help("make a project with `sandpiper init`, name a file with `--config`, or a folder of changes: `sandpiper apply DIR`")
+}
+
+/// What a configuration may say, and this release does not do yet, is refused rather than left out.
+fn refuse_what_is_not_there(config: &Config) -> Result<(), Fault> {
+    let missing = |what: &str| {
+        Err(Fault::new(
+            "config::unknown-key",
+            sandpiper_engine::fault::Blame::User,
+            format!("this release has no {what}"),
+        )
+        .with_help("take the key out of the configuration, or use a release that has it"))
+    };
+    if !matches!(config.tenants, Tenants::None) {
+        return missing("`tenants`");
+    }
+    if !config.languages.is_empty() || !config.plugins.is_empty() {
+        return missing("language plugins");
+    }
+    if config.stages.iter().any(|stage| stage.atomic) {
+        return missing("`atomic` stages");
+    }
+    Ok(())
+}
+
+fn limits(config: &Config) -> Limits {
+    let size = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
+    let limits = &config.limits;
+    Limits {
+        deadline: limits.deadline,
+        describe_deadline: limits.describe_deadline,
+        memory: size(limits.memory),
+        handles: size(limits.handles),
+        component: size(limits.component),
+        arguments: size(limits.arguments),
+        batch: size(limits.rows),
+        body: size(limits.body),
+        log: size(limits.log),
+        ..Limits::default()
+    }
+}
+
+/// The user's cache folder; none where there is no home.
+fn cache_folder() -> Option<PathBuf> {
+    let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let base = base.or_else(|| std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache")))?;
+    base.is_absolute().then(|| base.join("sandpiper"))
+}
+
+fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+fn user_name() -> String {
+    let named = ["USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
+    named
+        .filter(|name| !name.is_empty())
+        .unwrap_or_else(|| format!("uid{}", rustix::process::getuid().as_raw()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_cache_nothing_is_remembered_of_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = folder.path().join("sandpiper.yaml");
+        std::fs::create_dir(folder.path().join("changes")).unwrap();
+        let text = "service: x\ntarget-systems: { db: { kind: sqlite, path: x.db } }\nstore: db\n\
+                    pipeline: { stages: [{ location: changes }] }\n";
+        std::fs::write(&config, text).unwrap();
+        let built = |cache| Builder::default().config(&config).cache(cache).build().unwrap();
+        assert_eq!(built(false).memory, None);
+        assert_eq!(built(true).memory, cache_folder().map(|folder| folder.join("files")));
+    }
+}

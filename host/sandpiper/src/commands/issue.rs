@@ -1,0 +1,258 @@
+//! `issue list`, `issue show`, `issue resolve`: what needs a person, and what that person found.
+
+use sandpiper_engine::change::ChangeId;
+use sandpiper_engine::entry::{Entry, Record, State};
+use sandpiper_engine::fault::Fault;
+use sandpiper_engine::plan::Planned;
+use sandpiper_engine::scope::{LockKey, StageName};
+use sandpiper_engine::store::{Condition, Draft, EntryQuery, StepMark};
+use sandpiper_engine::suggest::nearest;
+
+use super::{Opened, Sandpiper, Select};
+use crate::clock::now;
+use crate::lock::{Leases, LockTimes};
+use crate::observer::Event;
+use crate::report::{EntriesReport, EntryReport, Finished, Issue, IssuesReport};
+use crate::run::journal;
+
+/// What a person found when looking at the target system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resolution {
+    /// The change is applied.
+    Applied,
+    /// Nothing of it is there.
+    RolledBack,
+    /// It may go on after its last finished step, or after the given one.
+    Resume {
+        /// The last step that is finished, counted from 1.
+        after: Option<u64>,
+    },
+}
+
+impl Sandpiper {
+    /// The changes that need a person; with an id that one alone.
+    pub async fn issues(&self, id: Option<&str>) -> Finished<IssuesReport> {
+        match self.found_issues(id).await {
+            Ok(report) => Finished::done(report),
+            Err(fault) => Finished::refused(self.secrets.redact_fault(fault)),
+        }
+    }
+
+    /// Records what a person found, under the lock of the change's stage.
+    pub async fn resolve_issue(
+        &self,
+        id: &str,
+        resolution: Resolution,
+        reason: &str,
+    ) -> Finished<EntriesReport> {
+        match self.resolved(id, resolution, reason).await {
+            Ok(report) => Finished::done(report),
+            Err(fault) => Finished::refused(self.secrets.redact_fault(fault)),
+        }
+    }
+
+    async fn found_issues(&self, id: Option<&str>) -> Result<IssuesReport, Fault> {
+        let opened = self.open().await?;
+        let planned = self.blocked(&opened)?;
+        let mut issues = Vec::new();
+        for (stage, planned) in &planned {
+            if id.is_none_or(|id| planned.change.id.as_str() == id) {
+                let entries = self.entries_of(&opened, &planned.change.id).await?;
+                let marks = opened.systems.store().steps(&self.scope(), &planned.change.id).await?;
+                issues.extend(issue(stage, planned, &entries, &marks));
+            }
+        }
+        match id {
+            Some(id) if issues.is_empty() => Err(self.no_issue(id, &opened, &planned)),
+            _ => Ok(IssuesReport { issues }),
+        }
+    }
+
+    /// Every change that nothing but a person can settle.
+    fn blocked(&self, opened: &Opened) -> Result<Vec<(StageName, Planned)>, Fault> {
+        let selection = self.selection(&Select::default(), &opened.changes)?;
+        let plan = self.plan_of(opened, &selection)?;
+        let stages = plan.stages.into_iter();
+        Ok(stages
+            .flat_map(|stage| stage.changes.into_iter().map(move |planned| (stage.name.clone(), planned)))
+            .filter(|(_, planned)| planned.needs_person)
+            .collect())
+    }
+
+    async fn entries_of(&self, opened: &Opened, id: &ChangeId) -> Result<Vec<Entry>, Fault> {
+        let query = EntryQuery { change_id: Some(id.clone()), ..EntryQuery::all(self.scope()) };
+        Ok(opened.systems.store().entries(&query).await?)
+    }
+
+    fn no_issue(&self, id: &str, opened: &Opened, planned: &[(StageName, Planned)]) -> Fault {
+        let exists = opened
+            .changes
+            .stages
+            .iter()
+            .flat_map(|stage| &stage.changes)
+            .any(|change| change.id.as_str() == id);
+        if exists {
+            return Fault::usage(format!("change `{id}` has no issue"))
+                .with_help("see what needs a person with `sandpiper issue list`");
+        }
+        let issues = planned.iter().map(|(_, planned)| planned.change.id.as_str());
+        match nearest(id, issues) {
+            Some(nearest) => Fault::usage(format!("there is no change `{id}`"))
+                .with_help(format!("did you mean `{nearest}`?")),
+            None => crate::load::unknown_change(id, &opened.changes.stages),
+        }
+    }
+
+    async fn resolved(&self, id: &str, resolution: Resolution, reason: &str) -> Result<EntriesReport, Fault> {
+        if reason.trim().is_empty() {
+            return Err(
+                Fault::usage("`--reason` is empty").with_help("say what you found: it is kept in the audit")
+            );
+        }
+        let state = match resolution {
+            Resolution::Applied => State::MarkedApplied,
+            Resolution::RolledBack => State::MarkedRolledBack,
+            Resolution::Resume { .. } => State::MarkedResumable,
+        };
+        let opened = self.open().await?;
+        if opened.states.is_none() {
+            return Err(Fault::usage("there is no audit store yet, and so no issue")
+                .with_help("apply something first"));
+        }
+        let blocked = self.blocked(&opened)?;
+        let Some((stage, planned)) = blocked.iter().find(|(_, planned)| planned.change.id.as_str() == id)
+        else {
+            return Err(self.no_issue(id, &opened, &blocked));
+        };
+        let marks = match resolution {
+            Resolution::Resume { after } => self.resumable(&opened, planned, after).await?,
+            Resolution::Applied | Resolution::RolledBack => Vec::new(),
+        };
+        let store = opened.systems.store();
+        store.prepare().await?;
+        let lock = &self.config.lock;
+        let times = LockTimes { lease: lock.lease, wait: lock.wait, retry: lock.retry };
+        let leases = Leases::new(store.clone(), self.owner(), times, self.stopper.clone());
+        let key = LockKey { scope: self.scope(), stage: stage.clone() };
+        let held = leases
+            .acquire(&key, |holder, waited| {
+                let holder = format!("{} on {}", holder.owner.operator, holder.owner.host);
+                self.observer.event(&Event::Waiting { stage: stage.as_str(), holder: &holder, waited });
+            })
+            .await?;
+        for mark in &marks {
+            store.put_step(held.lease(), &planned.change.id, mark).await?;
+        }
+        let written = self.write(&opened, planned, state, reason, held.lease()).await;
+        leases.release(held).await?;
+        Ok(EntriesReport { entries: written?.into_iter().map(EntryReport::from).collect() })
+    }
+
+    /// The marks that are to be written so that a change goes on after its last finished step, or after the one that a
+    /// person names.
+    async fn resumable(
+        &self,
+        opened: &Opened,
+        planned: &Planned,
+        after: Option<u64>,
+    ) -> Result<Vec<StepMark>, Fault> {
+        let (store, id) = (opened.systems.store(), &planned.change.id);
+        if planned
+            .state
+            .as_ref()
+            .is_some_and(|state| matches!(state.state, State::Undoing | State::UndoFailed))
+        {
+            return Err(Fault::usage(format!("the undo of `{id}` cannot be resumed"))
+                .with_help("say what you found: `--applied` or `--rolled-back`"));
+        }
+        let Some(after) = after else {
+            let known = !store.steps(&self.scope(), id).await?.is_empty()
+                || store.checkpoint(&self.scope(), id).await?.is_some();
+            return if known { Ok(Vec::new()) } else { Err(nothing_finished(id.as_str())) };
+        };
+        let data = opened.changes.item(id).and_then(|item| item.file.data(&opened.changes.config));
+        let Some(data) = data.transpose().map_err(Fault::from_problems)? else {
+            return Err(Fault::usage(format!("`{id}` is a component: it goes on from its own checkpoint"))
+                .with_help("leave `--after` out"));
+        };
+        let kind = opened.systems.target(&planned.change.target_system)?.kind();
+        let steps: Vec<&str> = data.steps.iter().map(|step| step.apply.json()).collect();
+        journal::marks_after(&steps, kind, after).ok_or_else(|| {
+            Fault::usage(format!("change `{id}` has no step {after}"))
+                .with_help("see its steps in the file: they count from 1")
+        })
+    }
+
+    async fn write(
+        &self,
+        opened: &Opened,
+        planned: &Planned,
+        state: State,
+        reason: &str,
+        lease: &sandpiper_engine::store::Lease,
+    ) -> Result<Vec<Entry>, Fault> {
+        let entries = self.entries_of(opened, &planned.change.id).await?;
+        let newest = entries.iter().rev().find(|entry| entry.record.state.is_some());
+        let Some(newest) = newest.filter(|entry| Some(entry.sequence) == planned.newest()) else {
+            return Err(Fault::usage(format!("change `{}` was tried again meanwhile", planned.change.id))
+                .with_help("look at it again: `sandpiper issue list`"));
+        };
+        let record = Record {
+            run_id: self.owner.run_id.clone(),
+            state: Some(state),
+            started_at: now(),
+            finished_at: Some(now()),
+            duration_ms: None,
+            host: self.owner.host.clone(),
+            operator: self.owner.operator.clone(),
+            reason: Some(self.secrets.redact(reason).into_owned()),
+            error: None,
+            calls: 0,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            ..newest.record.clone()
+        };
+        let draft = Draft { record, condition: Condition::Newest(Some(newest.sequence)) };
+        let appended = opened.systems.store().append(lease, &[draft]).await?;
+        Ok(appended.0.into_iter().flatten().collect())
+    }
+}
+
+fn nothing_finished(id: &str) -> Fault {
+    Fault::usage(format!("no step of `{id}` is known to be finished, so that it cannot go on after one")).with_help(
+        "take back by hand what is there of it, and resolve it with `--rolled-back`; or say after which step it goes on: \
+         `--after N`",
+    )
+}
+
+fn issue(stage: &StageName, planned: &Planned, entries: &[Entry], marks: &[StepMark]) -> Option<Issue> {
+    let (last_step, doubtful_step) = journal::steps(marks);
+    let newest = entries.iter().rev().find(|entry| entry.record.state.is_some())?;
+    let failed = entries
+        .iter()
+        .rev()
+        .find(|entry| entry.record.attempt_id == newest.record.attempt_id && entry.record.error.is_some());
+    let id = planned.change.id.as_str();
+    let system = &newest.record.target_system;
+    let resume = match last_step {
+        Some(_) => {
+            format!(" Shall it go on where it stopped? `sandpiper issue resolve {id} --resume --reason ..`")
+        }
+        None => String::new(),
+    };
+    Some(Issue {
+        change_id: id.to_owned(),
+        stage: stage.as_str().to_owned(),
+        state: newest.record.state?,
+        since: newest.record.finished_at.unwrap_or(newest.record.started_at),
+        attempt: newest.record.attempt,
+        mode: newest.record.mode,
+        error: failed.and_then(|entry| entry.record.error.clone()),
+        last_step,
+        doubtful_step,
+        help: format!(
+            "look at `{system}`. Is the change there? `sandpiper issue resolve {id} --applied --reason ..`. Is nothing of \
+             it there, or did you take it back? `sandpiper issue resolve {id} --rolled-back --reason ..`; the next run \
+             applies it again.{resume}",
+        ),
+    })
+}

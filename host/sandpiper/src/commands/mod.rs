@@ -1,0 +1,347 @@
+//! One module for each command, and what they share: a project that was opened.
+
+pub(crate) mod apply;
+mod audit;
+mod builder;
+pub(crate) mod inspect;
+pub(crate) mod issue;
+mod lock;
+mod plan;
+mod status;
+mod validate;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use sandpiper_engine::change::ChangeId;
+use sandpiper_engine::entry::{Sequence, State};
+use sandpiper_engine::fault::{Fault, Problem};
+use sandpiper_engine::plan::{Answers, Deviation, DeviationKind, Plan, Selection, plan as plan_changes};
+use sandpiper_engine::policy::Reaction;
+use sandpiper_engine::recovery::{self, Decision, Verdict};
+use sandpiper_engine::scope::Scope;
+use sandpiper_engine::state::{ChangeState, States};
+use sandpiper_engine::store::{Holder, Owner, Store};
+use sandpiper_runtime::Runtime;
+
+pub use builder::Builder;
+
+use crate::config::Config;
+use crate::load::{self, Changes};
+use crate::observer::{Event, Observer};
+use crate::process::is_gone;
+use crate::project::{self, FileKind, Memory, Options};
+use crate::report::{ChangeReport, StageReport};
+use crate::secrets::Secrets;
+use crate::stopping::Stopper;
+use crate::systems::Systems;
+use crate::templates::Templates;
+
+/// Which changes a command is about.
+#[derive(Debug, Clone, Default)]
+pub struct Select {
+    /// Up to and with this change, plus the stages that its stage is after.
+    pub to: Option<String>,
+    /// This change alone.
+    pub only: Option<String>,
+}
+
+/// A configuration, ready for commands. Nothing is connected to before a command needs it.
+pub struct Sandpiper {
+    config: Config,
+    secrets: Secrets,
+    runtime: Arc<Runtime>,
+    /// Where it is kept what files said when they were read.
+    memory: Option<PathBuf>,
+    observer: Arc<dyn Observer>,
+    stopper: Stopper,
+    stage: Option<String>,
+    owner: Owner,
+}
+
+/// A project whose files were read, and what its store says.
+struct Opened {
+    changes: Arc<Changes>,
+    systems: Arc<Systems>,
+    templates: Templates,
+    /// None: there is no store yet.
+    states: Option<States>,
+    /// Attempts that another run is at right now, by their `started` entry, and who it is.
+    running: BTreeMap<Sequence, String>,
+    warnings: Vec<Problem>,
+}
+
+impl Sandpiper {
+    /// Where to begin.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// A text with every secret of the configuration replaced.
+    pub fn redact(&self, text: String) -> String {
+        match self.secrets.redact(&text) {
+            std::borrow::Cow::Borrowed(_) => text,
+            std::borrow::Cow::Owned(redacted) => redacted,
+        }
+    }
+
+    /// Builds the guest projects of the pipeline, or those at or below `only`.
+    ///
+    /// # Errors
+    ///
+    /// The first project that does not build, with what its tools said.
+    pub fn build(&self, only: Option<&std::path::Path>) -> Result<crate::guests::BuildReport, Fault> {
+        crate::guests::build(&self.config, &self.runtime, only)
+    }
+
+    /// Makes the next change of a stage.
+    ///
+    /// # Errors
+    ///
+    /// When the name or the stage is wrong, or the file cannot be written.
+    pub fn new_change(
+        &self,
+        name: &str,
+        language: crate::scaffold::Language,
+    ) -> Result<crate::scaffold::Made, Fault> {
+        let change = crate::scaffold::NewChange {
+            name: name.to_owned(),
+            language,
+            stage: self.stage.clone(),
+            author: self.owner.operator.clone(),
+        };
+        crate::scaffold::new_change(&self.config, &change)
+    }
+
+    fn scope(&self) -> Scope {
+        self.config.scope()
+    }
+
+    /// Who this process is, for those who wait for its leases: asked only where one is taken.
+    fn owner(&self) -> Owner {
+        Owner { process: crate::process::identity(), ..self.owner.clone() }
+    }
+
+    /// The audit store, for commands that need no files.
+    fn store(&self) -> Result<Arc<dyn Store>, Fault> {
+        Ok(Systems::new(&self.config)?.store().clone())
+    }
+
+    /// Reads the files, and asks the store.
+    async fn open(&self) -> Result<Opened, Fault> {
+        let opened = self.ask_store(self.read_files(false)).await?;
+        self.announce(&opened);
+        Ok(opened)
+    }
+
+    /// Reads the files, asks the store, and plans. What is remembered of the files only counts where it shows that
+    /// there is nothing to do.
+    async fn open_and_plan(&self, select: &Select) -> Result<(Opened, Selection, Plan), Fault> {
+        let loaded = self.read_files(true);
+        let remembered = loaded.remembered;
+        let mut found = self.plan_loaded(loaded, select).await;
+        let is_enough = match &found {
+            Ok((_, _, plan)) => !plan.has_work(),
+            Err(fault) => fault.code.starts_with("store::"),
+        };
+        if remembered && !is_enough {
+            found = self.plan_loaded(self.read_files(false), select).await;
+        }
+        found.inspect(|(opened, ..)| self.announce(opened))
+    }
+
+    async fn plan_loaded(
+        &self,
+        loaded: project::Loaded,
+        select: &Select,
+    ) -> Result<(Opened, Selection, Plan), Fault> {
+        let opened = self.ask_store(loaded).await?;
+        let selection = self.selection(select, &opened.changes)?;
+        let plan = self.plan_of(&opened, &selection)?;
+        Ok((opened, selection, plan))
+    }
+
+    fn announce(&self, opened: &Opened) {
+        for warning in &opened.warnings {
+            self.observer.event(&Event::Warning(warning));
+        }
+    }
+
+    async fn ask_store(&self, mut loaded: project::Loaded) -> Result<Opened, Fault> {
+        let warnings = std::mem::take(&mut loaded.project.warnings);
+        let project = loaded.into_result().map_err(|problems| {
+            Fault::from_problems(problems.into_iter().chain(warnings.iter().cloned()).collect())
+        })?;
+        let systems = Systems::new(&project.config)?;
+        let states = systems.store().states(&self.scope()).await;
+        let known = matches!(states, Ok(Some(_))).then(|| systems.store().as_ref());
+        let changes = Changes::load(project, &self.runtime, known).await?;
+        let states = states?;
+        let running = self.running(&systems, states.as_ref()).await?;
+        Ok(Opened {
+            changes: Arc::new(changes),
+            systems: Arc::new(systems),
+            templates: Templates::default(),
+            states,
+            running,
+            warnings,
+        })
+    }
+
+    /// The attempts under leases that are held by hosts that are not known to be gone. Asked only where one is open.
+    async fn running(
+        &self,
+        systems: &Systems,
+        states: Option<&States>,
+    ) -> Result<BTreeMap<Sequence, String>, Fault> {
+        let open = |state: &&ChangeState| matches!(state.state, State::Started | State::Undoing);
+        let open: Vec<&ChangeState> = states.into_iter().flat_map(States::values).filter(open).collect();
+        if open.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let locks = systems.store().locks(&self.scope()).await?;
+        let holders: Vec<&Holder> = locks.iter().filter_map(|lock| lock.holder.as_ref()).collect();
+        let running = open.into_iter().filter_map(|state| {
+            let holder = holders.iter().find(|holder| holder.token == state.token)?;
+            let gone = holder.owner.process.as_deref().is_some_and(is_gone);
+            let who = format!("{} on {} is at it", holder.owner.operator, holder.owner.host);
+            (!gone).then_some((state.sequence, who))
+        });
+        Ok(running.collect())
+    }
+
+    /// Reads the files, but those that are unchanged since they were remembered, where that is `believed`.
+    fn read_files(&self, believed: bool) -> project::Loaded {
+        let options = Options {
+            languages: &[],
+            sources_digest: &crate::guests::sources_of,
+            secrets: &self.secrets,
+            memory: self.memory.as_deref().map(|folder| Memory {
+                folder,
+                believed,
+                now: std::time::SystemTime::now(),
+            }),
+        };
+        project::load(self.config.clone(), &options)
+    }
+
+    /// The selection that a command and the global options make together.
+    fn selection(&self, select: &Select, changes: &Changes) -> Result<Selection, Fault> {
+        let id = |text: &Option<String>| match text {
+            None => Ok(None),
+            Some(text) => {
+                ChangeId::new(text).map(Some).map_err(|_| load::unknown_change(text, &changes.stages))
+            }
+        };
+        Ok(Selection {
+            to: id(&select.to)?,
+            only: id(&select.only)?,
+            stage: self.stage.as_deref().map(Into::into),
+        })
+    }
+
+    fn plan_of(&self, opened: &Opened, selection: &Selection) -> Result<Plan, Fault> {
+        let none = States::new();
+        let states = opened.states.as_ref().unwrap_or(&none);
+        let changes = &opened.changes;
+        let mut answers = certain_answers(changes, states, &self.runtime);
+        // Of what is under way nothing is certain: whoever wants to go on waits for its lease.
+        answers.retain(|sequence, _| !opened.running.contains_key(sequence));
+        let mut plan = plan_changes(&changes.stages, changes.config.policies, states, &answers, selection)
+            .map_err(|error| load::selection_fault(&error, &changes.stages))?;
+        for planned in plan.stages.iter_mut().flat_map(|stage| &mut stage.changes) {
+            if let Some(who) = planned.newest().and_then(|newest| opened.running.get(&newest)) {
+                planned.reason = who.clone().into();
+            }
+        }
+        Ok(plan)
+    }
+
+    /// What the policies say about the plan: warnings to be shown, and the fault that stops the run.
+    fn deviations(&self, plan: &Plan, changes: &Changes) -> (Vec<Problem>, Option<Fault>) {
+        let problem = |deviation: &Deviation| {
+            let (code, message) = (deviation.kind.code(), deviation.message.clone());
+            let problem = match deviation.reaction {
+                Reaction::Fail => Problem::error(code, message),
+                Reaction::Warn | Reaction::Ignore | Reaction::Undo => Problem::warning(code, message),
+            };
+            let item = changes.item(&deviation.change_id);
+            let problem = item.into_iter().fold(problem, |problem, item| {
+                problem.at(sandpiper_engine::fault::Place::file(item.file.shown.as_str()))
+            });
+            problem.help(deviation_help(deviation))
+        };
+        let warnings: Vec<Problem> = plan
+            .deviations
+            .iter()
+            .filter(|deviation| deviation.reaction != Reaction::Fail)
+            .map(problem)
+            .collect();
+        let refusals: Vec<Problem> = plan.refusals().map(problem).collect();
+        let fault = (!refusals.is_empty()).then(|| Fault::from_problems(refusals));
+        (warnings, fault)
+    }
+}
+
+fn deviation_help(deviation: &Deviation) -> String {
+    match deviation.kind {
+        DeviationKind::Modified => {
+            "put the file back as it was, and write a new change for what is to be different; or allow it with `policy: \
+             { on-modified: warn }`"
+                .to_owned()
+        }
+        DeviationKind::Missing => {
+            "put the file back; an older release simply does not have it, which `policy: { on-missing: ignore }` allows"
+                .to_owned()
+        }
+        DeviationKind::OutOfOrder => {
+            "give it an order after the applied ones; or decide with `policy: { on-out-of-order: fail }` or `ignore`".to_owned()
+        }
+    }
+}
+
+/// What the recovery table says of changes that were left in doubt and have no `verify` to be asked.
+pub(crate) fn certain_answers(changes: &Changes, states: &States, runtime: &Runtime) -> Answers {
+    let mut answers = Answers::new();
+    for state in states.values() {
+        let Some(item) = changes.item(&state.change_id) else { continue };
+        let recovery = state.recovery.stricter(item.info.recovery);
+        if let Decision::AskVerify { otherwise } = recovery::decide(Some((state.state, state.mode)), recovery)
+            && !has_verify(changes, item, runtime)
+        {
+            let settled = recovery::after_verdict(state.state, Verdict::Unclear, otherwise);
+            answers.insert(state.sequence, settled);
+        }
+    }
+    answers
+}
+
+fn has_verify(changes: &Changes, item: &load::Item, runtime: &Runtime) -> bool {
+    match &item.file.kind {
+        FileKind::Data(_) => {
+            item.file.data(&changes.config).is_some_and(|data| data.is_ok_and(|data| data.verify.is_some()))
+        }
+        FileKind::Component | FileKind::Source => {
+            let component = item.component(runtime);
+            component.is_ok_and(|component| {
+                component.capabilities().iter().any(|capability| component.has_verify(*capability))
+            })
+        }
+    }
+}
+
+/// Replaces secrets wherever a report has words.
+fn redact_stages(secrets: &Secrets, stages: &mut [StageReport]) {
+    for stage in stages {
+        stage.error = stage.error.take().map(|fault| secrets.redact_fault(fault));
+        for ChangeReport { error, .. } in &mut stage.changes {
+            *error = error.take().map(|fault| secrets.redact_fault(fault));
+        }
+    }
+}

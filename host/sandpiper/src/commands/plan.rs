@@ -1,0 +1,87 @@
+//! `plan` and `apply --dry-run`: what `apply` would do with each change, and why.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use sandpiper_engine::change::ChangeId;
+use sandpiper_engine::fault::Fault;
+use sandpiper_engine::plan::{Action, Plan, Planned};
+
+use super::{Sandpiper, Select};
+use crate::report::{Exit, Finished, PlanAction, PlanChange, PlanReport, PlanStage};
+use crate::run::ready::Ready;
+
+impl Sandpiper {
+    /// What `apply` would do. Nothing is changed, and nothing is made.
+    pub async fn plan(&self, select: &Select) -> Finished<PlanReport> {
+        match self.planned(select).await {
+            // Whatever the plan says, making it went well.
+            Ok(finished) => Finished { exit: Exit::Done, error: None, ..finished },
+            Err(fault) => Finished::refused(self.secrets.redact_fault(fault)),
+        }
+    }
+
+    /// The same, with the exit code of `--check`: the first of 4, 6, 3.
+    pub async fn plan_check(&self, select: &Select) -> Finished<PlanReport> {
+        match self.planned(select).await {
+            Ok(finished) => finished,
+            Err(fault) => Finished::refused(self.secrets.redact_fault(fault)),
+        }
+    }
+
+    async fn planned(&self, select: &Select) -> Result<Finished<PlanReport>, Fault> {
+        let (opened, _, plan) = self.open_and_plan(select).await?;
+        let readied = self.readied(&opened, &plan).await?;
+        let mut checked = Vec::new();
+        for ready in readied.values() {
+            ready.check(&mut checked).await?;
+        }
+        let (mut warnings, refusal) = self.deviations(&plan, &opened.changes);
+        warnings.extend(opened.warnings);
+        if let Some(fault) = &refusal {
+            warnings.extend(fault.problems.iter().cloned());
+        }
+        let report = report(&plan, &readied);
+        let blocked = plan.stages.iter().any(|stage| stage.is_blocked());
+        let exit = match (blocked, &refusal, report.pending) {
+            (true, ..) => Exit::Manual,
+            (_, Some(_), _) => Exit::Integrity,
+            (.., 0) => Exit::Done,
+            _ => Exit::Pending,
+        };
+        Ok(Finished { exit, error: refusal.filter(|_| !blocked), warnings, body: report })
+    }
+}
+
+fn report(plan: &Plan, readied: &BTreeMap<ChangeId, Arc<Ready>>) -> PlanReport {
+    let stages = plan.stages.iter().map(|stage| {
+        let changes = stage.changes.iter().map(|planned| change(planned, readied.get(&planned.change.id)));
+        PlanStage { name: stage.name.as_str().to_owned(), changes: changes.collect() }
+    });
+    PlanReport { stages: stages.collect(), pending: plan.pending() }
+}
+
+fn change(planned: &Planned, ready: Option<&Arc<Ready>>) -> PlanChange {
+    let action = match planned.action {
+        Action::Apply => PlanAction::Apply,
+        Action::Skip | Action::Exclude => PlanAction::Skip,
+        Action::LookForMarker | Action::AskVerify(_) => PlanAction::Recover,
+        Action::Resume => PlanAction::Resume,
+        Action::Blocked => PlanAction::Blocked,
+        Action::NotReached => PlanAction::NotReached,
+    };
+    let reason = match ready.and_then(|ready| ready.mode_reason.as_deref()) {
+        Some(why) => format!("{}; direct: {why}", planned.reason),
+        None => planned.reason.clone().into_owned(),
+    };
+    let mode = ready.map(|ready| ready.mode).or_else(|| planned.state.as_ref().map(|state| state.mode));
+    PlanChange {
+        id: planned.change.id.as_str().to_owned(),
+        order: planned.change.order.as_str().to_owned(),
+        name: planned.change.name.to_string(),
+        target_system: planned.change.target_system.as_str().to_owned(),
+        action,
+        mode,
+        reason,
+    }
+}

@@ -1,0 +1,135 @@
+//! `status`: each change and its state.
+
+use std::collections::HashMap;
+
+use sandpiper_engine::change::ChangeId;
+use sandpiper_engine::entry::{Entry, State};
+use sandpiper_engine::fault::Fault;
+use sandpiper_engine::plan::{Plan, Planned};
+use sandpiper_engine::state::ChangeState;
+use sandpiper_engine::store::EntryQuery;
+
+use super::{Opened, Sandpiper, Select};
+use crate::report::{Exit, Finished, StatusChange, StatusReport, StatusStage};
+
+impl Sandpiper {
+    /// Each change and its state. With `check` the exit code tells: the first of 4 (a person is needed), 6 (integrity),
+    /// 3 (something is pending).
+    pub async fn status(&self, check: bool) -> Finished<StatusReport> {
+        match self.states(check).await {
+            Ok(finished) => finished,
+            Err(fault) => Finished::refused(self.secrets.redact_fault(fault)),
+        }
+    }
+
+    async fn states(&self, check: bool) -> Result<Finished<StatusReport>, Fault> {
+        let (opened, _, plan) = self.open_and_plan(&Select::default()).await?;
+        let (mut warnings, refusal) = self.deviations(&plan, &opened.changes);
+        warnings.extend(opened.warnings.iter().cloned());
+        let applications = self.applications(&opened).await?;
+        let report = report(&plan, &applications, self.stage.as_deref());
+        let exit = match (check, report.issues, &refusal, report.pending) {
+            (false, ..) => Exit::Done,
+            (true, 1.., ..) => Exit::Manual,
+            (true, 0, Some(_), _) => Exit::Integrity,
+            (true, 0, None, 1..) => Exit::Pending,
+            (true, 0, None, 0) => Exit::Done,
+        };
+        let error = refusal.filter(|_| exit == Exit::Integrity);
+        Ok(Finished { exit, error, warnings, body: report })
+    }
+
+    /// The entry of each change that applied it, read from what was hashed.
+    async fn applications(&self, opened: &Opened) -> Result<HashMap<ChangeId, Entry>, Fault> {
+        let Some(states) = &opened.states else { return Ok(HashMap::new()) };
+        let store = opened.systems.store();
+        let newest = EntryQuery { newest_only: true, ..EntryQuery::all(self.scope()) };
+        let mut found = HashMap::with_capacity(states.len());
+        for entry in store.entries(&newest).await? {
+            found.insert(entry.record.change_id.clone(), entry);
+        }
+        for state in states.values() {
+            let Some(applied) = &state.applied else { continue };
+            if found.get(&state.change_id).is_none_or(|entry| entry.sequence != applied.sequence) {
+                let query =
+                    EntryQuery { change_id: Some(state.change_id.clone()), ..EntryQuery::all(self.scope()) };
+                let entries = store.entries(&query).await?;
+                let entry = entries.into_iter().find(|entry| entry.sequence == applied.sequence);
+                found.extend(entry.map(|entry| (state.change_id.clone(), entry)));
+            }
+        }
+        found.retain(|id, entry| {
+            let applied = states.get(id).and_then(|state| state.applied.as_ref());
+            applied.is_some_and(|applied| applied.sequence == entry.sequence)
+        });
+        Ok(found)
+    }
+}
+
+fn report(plan: &Plan, applications: &HashMap<ChangeId, Entry>, only: Option<&str>) -> StatusReport {
+    let mut stages: Vec<StatusStage> = Vec::with_capacity(plan.stages.len());
+    for stage in &plan.stages {
+        let changes =
+            stage.changes.iter().map(|planned| change(planned, applications.get(&planned.change.id)));
+        stages.push(StatusStage { name: stage.name.as_str().to_owned(), changes: changes.collect() });
+    }
+    for state in &plan.missing {
+        let missing = missing(state, applications.get(&state.change_id));
+        match stages.iter_mut().find(|stage| stage.name == state.stage.as_str()) {
+            Some(stage) => stage.changes.push(missing),
+            None => {
+                stages.push(StatusStage { name: state.stage.as_str().to_owned(), changes: vec![missing] })
+            }
+        }
+    }
+    if let Some(only) = only {
+        stages.retain(|stage| stage.name == only);
+    }
+    for stage in &mut stages {
+        stage.changes.sort_by(|a, b| a.order.cmp(&b.order));
+    }
+    let issues = stages.iter().flat_map(|stage| &stage.changes).filter(|change| change.blocked).count();
+    StatusReport { stages, pending: plan.pending(), issues }
+}
+
+fn change(planned: &Planned, applied: Option<&Entry>) -> StatusChange {
+    let change = &planned.change;
+    StatusChange {
+        id: change.id.as_str().to_owned(),
+        order: change.order.as_str().to_owned(),
+        name: change.name.to_string(),
+        author: change.author.to_string(),
+        target_system: change.target_system.as_str().to_owned(),
+        state: planned.state.as_ref().map(|state| state.state),
+        digest: change.digest,
+        modified: planned.modified,
+        missing: false,
+        rebuilt: planned.rebuilt,
+        blocked: planned.needs_person,
+        applied_at: applied.and_then(|entry| entry.record.finished_at),
+        duration_ms: applied.and_then(|entry| entry.record.duration_ms),
+    }
+}
+
+fn missing(state: &ChangeState, applied: Option<&Entry>) -> StatusChange {
+    let digest = state
+        .applied
+        .as_ref()
+        .map(|applied| applied.digest)
+        .unwrap_or(sandpiper_engine::digest::Digest::ZERO);
+    StatusChange {
+        id: state.change_id.as_str().to_owned(),
+        order: state.order.as_str().to_owned(),
+        name: String::new(),
+        author: applied.map(|entry| entry.record.author.clone()).unwrap_or_default(),
+        target_system: state.target_system.as_str().to_owned(),
+        state: Some(state.state),
+        digest,
+        modified: false,
+        missing: true,
+        rebuilt: false,
+        blocked: state.state == State::RollbackFailed,
+        applied_at: applied.and_then(|entry| entry.record.finished_at),
+        duration_ms: applied.and_then(|entry| entry.record.duration_ms),
+    }
+}

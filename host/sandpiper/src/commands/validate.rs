@@ -1,0 +1,88 @@
+//! `validate`: every problem of configuration and changes. It connects to nothing.
+
+use sandpiper_engine::fault::{Fault, Problem, Severity};
+
+use super::{Builder, Sandpiper};
+use crate::load::Changes;
+use crate::report::{Exit, Finished, ValidateReport};
+use crate::run::prepare::Preparing;
+use crate::systems::Systems;
+use crate::templates::Templates;
+
+impl Builder {
+    /// Every problem of configuration and changes, those of the configuration included. It connects to nothing.
+    pub async fn validate(self) -> Finished<ValidateReport> {
+        match self.build() {
+            Ok(sandpiper) => sandpiper.validate().await,
+            Err(fault) => {
+                let problems = problems_of(&fault);
+                let body = ValidateReport { problems, changes: 0 };
+                Finished {
+                    exit: Exit::before_anything(&fault),
+                    error: Some(fault),
+                    warnings: Vec::new(),
+                    body,
+                }
+            }
+        }
+    }
+}
+
+impl Sandpiper {
+    async fn validate(&self) -> Finished<ValidateReport> {
+        let mut loaded = self.read_files(false);
+        let mut problems = std::mem::take(&mut loaded.problems);
+        problems.append(&mut loaded.project.warnings);
+        let mut count = loaded.project.stages.iter().map(|stage| stage.files.len()).sum();
+        match self.looked_at(loaded.project).await {
+            Ok((found, changes)) => {
+                problems.extend(found);
+                count = changes;
+            }
+            Err(fault) => problems.extend(problems_of(&fault)),
+        }
+        problems.sort_by_key(|problem| problem.severity == Severity::Warning);
+        let mut problems: Vec<Problem> =
+            problems.into_iter().map(|problem| self.secrets.redact_problem(problem)).collect();
+        problems.dedup();
+        let errors: Vec<Problem> =
+            problems.iter().filter(|problem| problem.severity == Severity::Error).cloned().collect();
+        let error = (!errors.is_empty()).then(|| Fault::from_problems(errors));
+        let exit = error.as_ref().map_or(Exit::Done, |_| Exit::Usage);
+        Finished { exit, error, warnings: Vec::new(), body: ValidateReport { problems, changes: count } }
+    }
+
+    /// Every change is loaded, and made ready as if it were pending.
+    async fn looked_at(&self, project: crate::project::Project) -> Result<(Vec<Problem>, usize), Fault> {
+        let systems = Systems::new(&project.config)?;
+        let changes = Changes::load(project, &self.runtime, None).await?;
+        let templates = Templates::default();
+        let preparing = Preparing {
+            config: &changes.config,
+            systems: &systems,
+            runtime: &self.runtime,
+            templates: &templates,
+        };
+        let mut problems = Vec::new();
+        for change in changes.stages.iter().flat_map(|stage| &stage.changes) {
+            let Some(item) = changes.item(&change.id) else { continue };
+            // What names a system that is not there was told already, and cannot be looked at further.
+            if !crate::project::check_info(&item.info, &changes.config, &item.file.shown).is_empty() {
+                continue;
+            }
+            if let Err(found) = preparing.ready(change, item).await {
+                problems.extend(found);
+            }
+        }
+        Ok((problems, changes.count()))
+    }
+}
+
+fn problems_of(fault: &Fault) -> Vec<Problem> {
+    if !fault.problems.is_empty() {
+        return fault.problems.clone();
+    }
+    let problem = Problem::error(fault.code, fault.message.clone());
+    let problem = fault.place.clone().into_iter().fold(problem, Problem::at);
+    vec![fault.help.clone().into_iter().fold(problem, Problem::help)]
+}

@@ -1,0 +1,311 @@
+//! From the files of a project to the changes of a plan: what each declares, whoever has to be asked for it.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use sandpiper_engine::change::{Change, ChangeId, check_author};
+use sandpiper_engine::digest::Digest;
+use sandpiper_engine::fault::{Blame, Fault, Place, Problem};
+use sandpiper_engine::plan::{SelectionError, Stage};
+use sandpiper_engine::scope::{StageName, SystemName};
+use sandpiper_engine::store::Store;
+use sandpiper_engine::suggest::nearest;
+use sandpiper_runtime::{Component, Runtime, guest};
+
+use crate::config::{Condition, Config};
+use crate::project::{self, ChangeFile, ChangeInfo, FileKind, Project, Retry};
+use crate::run::ready::Ready;
+
+/// The changes of a project.
+pub(crate) struct Changes {
+    /// The configuration, with the systems that data files name by URL.
+    pub(crate) config: Config,
+    /// Stage by stage, as the plan needs them.
+    pub(crate) stages: Vec<Stage>,
+    items: Vec<Item>,
+    /// Where each stands among them.
+    index: HashMap<ChangeId, usize>,
+    /// What components said of themselves that the store does not know yet.
+    new_descriptions: BTreeMap<Digest, String>,
+}
+
+/// One change with its file.
+pub(crate) struct Item {
+    /// Its file.
+    pub(crate) file: ChangeFile,
+    /// What it declares.
+    pub(crate) info: Arc<ChangeInfo>,
+    /// Its code, where that was looked at already.
+    component: Option<Component>,
+}
+
+impl Changes {
+    /// Finds out what every file declares. Components whose description the store has are neither read nor compiled.
+    ///
+    /// # Errors
+    ///
+    /// All problems at once; and what the store says, when nothing else is wrong.
+    pub(crate) async fn load(
+        project: Project,
+        runtime: &Runtime,
+        store: Option<&dyn Store>,
+    ) -> Result<Self, Fault> {
+        let Project { config, stages, warnings: _ } = project;
+        let components = || stages.iter().flat_map(|stage| &stage.files).filter(|file| is_component(file));
+        let digests: Vec<Digest> = components().map(|file| file.digest).collect();
+        let (known, store_fault) = match store {
+            Some(store) if !digests.is_empty() => match store.descriptions(&digests).await {
+                Ok(known) => (known.into_iter().collect(), None),
+                Err(error) => (HashMap::new(), Some(Fault::from(error))),
+            },
+            _ => (HashMap::new(), None),
+        };
+        let mut loading =
+            Loading { config: &config, runtime, known, problems: Vec::new(), new: BTreeMap::new() };
+        let mut planned = Vec::with_capacity(stages.len());
+        let mut items = Vec::new();
+        for stage in stages {
+            let excluded = stage.config.when.as_ref().filter(|when| !config.holds(when));
+            let excluded = excluded.map(|_| "the condition of its stage does not hold");
+            let mut changes = Vec::with_capacity(stage.files.len());
+            for file in stage.files {
+                if let Some(item) = loading.item(file).await {
+                    let holds = item.info.when.as_ref().is_none_or(|when| config.holds(when));
+                    let own = (!holds).then_some("its condition does not hold");
+                    changes.push(Change { excluded: excluded.or(own).map(Cow::from), ..item.change() });
+                    items.push(item);
+                }
+            }
+            planned.push(Stage {
+                name: stage.config.name,
+                after: stage.config.after,
+                policies: stage.config.policies,
+                excluded: excluded.map(str::to_owned),
+                changes,
+            });
+        }
+        let Loading { mut problems, new: new_descriptions, .. } = loading;
+        let ids = items
+            .iter()
+            .map(|item| (&item.info.id, item.file.shown.as_str(), item.info.places().id.as_ref()));
+        problems.extend(project::duplicate_ids(ids));
+        if !problems.is_empty() {
+            return Err(Fault::from_problems(problems));
+        }
+        if let Some(fault) = store_fault {
+            return Err(fault);
+        }
+        let index = items.iter().enumerate().map(|(at, item)| (item.info.id.clone(), at)).collect();
+        Ok(Self { config, stages: planned, items, index, new_descriptions })
+    }
+
+    /// A change with its file.
+    pub(crate) fn item(&self, id: &ChangeId) -> Option<&Item> {
+        self.items.get(*self.index.get(id)?)
+    }
+
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.items.len()
+    }
+
+    /// The bytes of a change's file.
+    pub(crate) fn bytes(&self, id: &ChangeId) -> Option<Arc<[u8]>> {
+        self.item(id).and_then(|item| item.file.bytes().ok())
+    }
+
+    /// What these changes said of themselves, where the store does not know it yet.
+    pub(crate) fn new_descriptions(&self, readied: &[Arc<Ready>]) -> Vec<(Digest, String)> {
+        let digests = readied.iter().map(|ready| ready.change.digest);
+        digests.filter_map(|digest| Some((digest, self.new_descriptions.get(&digest)?.clone()))).collect()
+    }
+}
+
+impl Item {
+    /// Its code, where it is a component.
+    pub(crate) fn component(&self, runtime: &Runtime) -> Result<Component, Problem> {
+        match &self.component {
+            Some(component) => Ok(component.clone()),
+            None => {
+                runtime.load(self.file.bytes()?, self.file.digest).map_err(|fault| problem(fault, &self.file))
+            }
+        }
+    }
+
+    fn change(&self) -> Change {
+        let (file, info) = (&self.file, &self.info);
+        Change {
+            id: info.id.clone(),
+            order: file.name.order.clone(),
+            name: file.name.name.clone(),
+            author: info.author.clone(),
+            target_system: info.target_system.clone(),
+            digest: file.digest,
+            meaning: file.meaning,
+            template_digest: None,
+            recovery: info.recovery,
+            cadence: info.cadence,
+            labels: info.labels.clone(),
+            excluded: None,
+        }
+    }
+}
+
+struct Loading<'a> {
+    config: &'a Config,
+    runtime: &'a Runtime,
+    known: HashMap<Digest, String>,
+    problems: Vec<Problem>,
+    new: BTreeMap<Digest, String>,
+}
+
+impl Loading<'_> {
+    async fn item(&mut self, file: ChangeFile) -> Option<Item> {
+        let item = self.declared(file).await?;
+        if item.info.retry.is_some() {
+            let problem = Problem::error("change::syntax", "this release does not retry within a run")
+                .at(Place::file(item.file.shown.as_str()))
+                .help(
+                    "take `retry` out: a change with `recovery: always-retry` is tried again by the next run",
+                );
+            self.problems.push(problem);
+        }
+        Some(item)
+    }
+
+    async fn declared(&mut self, file: ChangeFile) -> Option<Item> {
+        if let Some(info) = file.info() {
+            let info = info.clone();
+            return Some(Item { file, info, component: None });
+        }
+        let known = self.known.get(&file.digest).and_then(|text| serde_json::from_str(text).ok());
+        let (described, component): (guest::ChangeInfo, _) = match known {
+            Some(described) => (described, None),
+            None => match self.describe(&file).await {
+                Ok((described, component)) => (described, Some(component)),
+                Err(fault) => {
+                    self.problems.push(problem(fault, &file));
+                    return None;
+                }
+            },
+        };
+        match declared(described) {
+            Ok(info) => {
+                self.problems.extend(project::check_info(&info, self.config, &file.shown));
+                Some(Item { file, info: Arc::new(info), component })
+            }
+            Err(problems) => {
+                let place = Place::file(file.shown.as_str());
+                self.problems.extend(problems.into_iter().map(|problem| problem.at(place.clone())));
+                None
+            }
+        }
+    }
+
+    async fn describe(&mut self, file: &ChangeFile) -> Result<(guest::ChangeInfo, Component), Fault> {
+        let bytes = file.bytes().map_err(|problem| Fault::from_problems(vec![problem]))?;
+        let component = self.runtime.load(bytes, file.digest)?;
+        let described = self.runtime.describe_change(&component).await?;
+        if let Ok(text) = serde_json::to_string(&described) {
+            self.new.insert(file.digest, text);
+        }
+        Ok((described, component))
+    }
+}
+
+fn is_component(file: &ChangeFile) -> bool {
+    matches!(file.kind, FileKind::Component)
+}
+
+/// A fault of one file, as the problem that it is.
+pub(crate) fn problem(fault: Fault, file: &ChangeFile) -> Problem {
+    let place = fault.place.unwrap_or_else(|| Place::file(file.shown.as_str()));
+    let problem = Problem::error(fault.code, fault.message).at(place);
+    match fault.help {
+        Some(help) => problem.help(help),
+        None => problem,
+    }
+}
+
+/// What a component says of itself, checked: it is a guest's word.
+fn declared(described: guest::ChangeInfo) -> Result<ChangeInfo, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let mut wrong = |message: String, help: &str| {
+        problems.push(Problem::error("change::describe", message).help(help));
+    };
+    let id =
+        ChangeId::new(&described.id).map_err(|why| wrong(why, "give it 1 to 255 visible characters")).ok();
+    if let Err(why) = check_author(&described.author) {
+        wrong(why, "name who wrote the change, in 1 to 255 characters");
+    }
+    if described.target_system.is_empty() {
+        wrong("`target-system` is empty".to_owned(), "name one of the systems under `target-systems`");
+    }
+    let (mut when, mut retry) = (None, None);
+    for (name, value) in &described.options {
+        match name.as_str() {
+            "when" => match Condition::parse(value) {
+                Ok(condition) => when = Some(condition),
+                Err((_, why)) => {
+                    wrong(format!("its `when` cannot be read: {why}"), "write `environment == staging`, say")
+                }
+            },
+            "retry" => match Retry::parse(value) {
+                Ok(read) => retry = Some(read),
+                Err(why) => wrong(format!("its `retry` cannot be read: {why}"), "write `3 attempts`, say"),
+            },
+            other => {
+                let meant = nearest(other, ["when", "retry"])
+                    .map_or_else(String::new, |it| format!("; did you mean `{it}`?"));
+                wrong(format!("it has the unknown option `{other}`{meant}"), "this release knows `when`");
+            }
+        }
+    }
+    let (Some(id), true) = (id, problems.is_empty()) else { return Err(problems) };
+    Ok(ChangeInfo {
+        id,
+        author: described.author.into(),
+        target_system: described.target_system.into(),
+        description: described.description,
+        transactional: described.transactional,
+        recovery: described.recovery.unwrap_or_default(),
+        cadence: described.cadence.unwrap_or_default(),
+        uses: described.uses.into_iter().map(SystemName::from).collect(),
+        labels: described.labels,
+        when,
+        retry,
+        places: None,
+    })
+}
+
+/// A selection that cannot be honoured, as a mistake in how the command was given.
+pub(crate) fn selection_fault(error: &SelectionError, stages: &[Stage]) -> Fault {
+    match error {
+        SelectionError::UnknownChange(id) => unknown_change(id.as_str(), stages),
+        SelectionError::UnknownStage(name) => unknown_stage(name, stages),
+        SelectionError::EarlierPending { only, earlier } => Fault::usage(format!(
+            "`{only}` cannot be applied alone: `{earlier}`, which is ordered before it, is pending"
+        ))
+        .with_help(format!("apply up to it: `sandpiper apply --to {only}`")),
+    }
+}
+
+/// No change has this id.
+pub(crate) fn unknown_change(id: &str, stages: &[Stage]) -> Fault {
+    let ids = stages.iter().flat_map(|stage| &stage.changes).map(|change| change.id.as_str());
+    let help = match nearest(id, ids) {
+        Some(nearest) => format!("did you mean `{nearest}`?"),
+        None => "see the ids with `sandpiper status`".to_owned(),
+    };
+    Fault::new("usage", Blame::User, format!("there is no change `{id}`")).with_help(help)
+}
+
+fn unknown_stage(name: &StageName, stages: &[Stage]) -> Fault {
+    let names: Vec<&str> = stages.iter().map(|stage| stage.name.as_str()).collect();
+    let help = match nearest(name.as_str(), names.iter().copied()) {
+        Some(nearest) => format!("did you mean `{nearest}`?"),
+        None => format!("the stages are: {}", names.join(", ")),
+    };
+    Fault::usage(format!("there is no stage `{name}`")).with_help(help)
+}

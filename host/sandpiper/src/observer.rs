@@ -1,0 +1,81 @@
+//! Events of a run, for those who watch it: a terminal, a log, metrics. They never steer.
+
+use std::time::Duration;
+
+use sandpiper_engine::entry::Mode;
+use sandpiper_engine::fault::Problem;
+pub use sandpiper_runtime::guest::Level;
+
+use crate::report::{ChangeReport, StageReport};
+
+/// Something that happened in a run. Texts are free of secrets and of control characters.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// Something is odd, but stops nothing.
+    Warning(&'a Problem),
+    /// The lock of a stage is held by somebody else, and the run waits for it.
+    Waiting {
+        /// The stage.
+        stage: &'a str,
+        /// Who holds it, in words.
+        holder: &'a str,
+        /// How long the run has waited.
+        waited: Duration,
+    },
+    /// A stage has begun: its lock is taken.
+    StageStarted {
+        /// The stage.
+        stage: &'a str,
+    },
+    /// A change is about to be applied.
+    ChangeStarted {
+        /// Its stage.
+        stage: &'a str,
+        /// Its identity.
+        id: &'a str,
+        /// Its mode.
+        mode: Mode,
+    },
+    /// A line of a change's log, standard output or standard error.
+    Log {
+        /// The change.
+        id: &'a str,
+        /// How loud.
+        level: Level,
+        /// The line.
+        line: &'a str,
+    },
+    /// How far a change says that it is.
+    Progress {
+        /// The change.
+        id: &'a str,
+        /// So much is done.
+        done: u64,
+        /// Of so much; 0 if unknown.
+        total: u64,
+    },
+    /// A change is over.
+    ChangeFinished {
+        /// Its stage.
+        stage: &'a str,
+        /// What became of it.
+        change: &'a ChangeReport,
+    },
+    /// A stage is over.
+    StageFinished(&'a StageReport),
+}
+
+/// Hears the events of a run, one at a time, from the threads that cause them.
+pub trait Observer: Send + Sync {
+    /// Called for each event; it should return soon.
+    fn event(&self, event: &Event<'_>);
+}
+
+/// Hears nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Silent;
+
+impl Observer for Silent {
+    fn event(&self, _: &Event<'_>) {}
+}

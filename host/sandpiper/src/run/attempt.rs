@@ -1,0 +1,478 @@
+//! One attempt, carried out: the commands of the engine's state machine, on the real store and target system.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use jiff::Timestamp;
+use sandpiper_engine::attempt::{Attempt, Command, Conclusion, Next, Note, Outcome, Part};
+use sandpiper_engine::digest::Digest;
+use sandpiper_engine::entry::{AttemptId, Mode, RecordedError, Sequence, State};
+use sandpiper_engine::fault::{Blame, Effect, Fault, Place};
+use sandpiper_engine::store::{AppendError, Appended, Condition, Draft, StepMark};
+use sandpiper_runtime::guest::{Call, CallError, Context, Loan};
+use sandpiper_runtime::stop::{Stop, StopReason};
+use sandpiper_runtime::target::{CommitError, Fence, Opening, ProofError, Seal, Session, TargetError, Turn};
+
+use crate::clock::{milliseconds, now};
+use crate::run::guest_host::AttemptHost;
+use crate::run::journal::{Journal, Journaled};
+use crate::run::ready::{Program, Ready};
+use crate::run::stage::StageRun;
+
+/// A `started` entry that was, or may be, written together with the end of the attempt before.
+#[derive(Debug, Clone)]
+pub(crate) struct Started {
+    /// The attempt that it begins.
+    pub(crate) id: AttemptId,
+    /// When.
+    pub(crate) at: Timestamp,
+    /// Its number.
+    pub(crate) number: u32,
+}
+
+/// How an attempt ended, and what it left for the next one.
+pub(crate) struct Ended {
+    /// How.
+    pub(crate) conclusion: Conclusion<Fault>,
+    /// How long it took, in milliseconds.
+    pub(crate) duration_ms: u64,
+    /// Whether the next change's `started` rode in its end.
+    pub(crate) next_started: bool,
+}
+
+/// What an attempt needs to know besides the change.
+pub(crate) struct Begin<'a> {
+    /// The change's newest entry, on which the plan was made.
+    pub(crate) newest: Option<Sequence>,
+    /// The beginning: new, or written already.
+    pub(crate) started: Started,
+    /// Whether it is in the audit.
+    pub(crate) is_recorded: bool,
+    /// Whether an earlier attempt may have left something behind, so that failing at once takes nothing back.
+    pub(crate) over_leftovers: bool,
+    /// The draft of the next change's `started`, where it may ride.
+    pub(crate) rider: Option<&'a Draft>,
+    /// Attempts on the same target system whose end is recorded.
+    pub(crate) recorded: Vec<AttemptId>,
+    /// What earlier attempts finished of its steps, where it goes on after them.
+    pub(crate) finished: Vec<StepMark>,
+}
+
+struct Running<'a> {
+    run: &'a StageRun<'a>,
+    ready: &'a Arc<Ready>,
+    begin: Begin<'a>,
+    clock: Instant,
+    stop: Stop,
+    session: Option<Box<dyn Session>>,
+    /// Steps that ran, so that exactly those are taken back.
+    ran: usize,
+    /// Where what a direct change written as data does is recorded, statement by statement, until it went wrong.
+    journal: Option<Arc<Journal>>,
+    calls: u64,
+    /// Whether its transaction was committed.
+    committed: bool,
+    next_started: bool,
+}
+
+/// Carries out one attempt. The caller holds the turn on the target system.
+pub(crate) async fn attempt(run: &StageRun<'_>, ready: &Arc<Ready>, begin: Begin<'_>, _turn: &Turn) -> Ended {
+    let (mut machine, mut command) = Attempt::begin(ready.mode, ready.has_rollback(), begin.is_recorded);
+    if begin.over_leftovers {
+        machine.begins_over_leftovers();
+    }
+    let stop = Stop::new();
+    run.held.guards(&stop);
+    // The rollback of a direct change is not told: it runs to its end.
+    let _told = run.core.stopper.tells(&stop);
+    let mut running = Running {
+        run,
+        ready,
+        begin,
+        clock: Instant::now(),
+        stop,
+        session: None,
+        ran: 0,
+        journal: journal(run, ready),
+        calls: 0,
+        committed: false,
+        next_started: false,
+    };
+    let conclusion = loop {
+        let outcome = running.carry_out(command).await;
+        match machine.next(outcome) {
+            Next::Do(next) => command = next,
+            Next::Over(conclusion) => break conclusion,
+        }
+    };
+    Ended {
+        conclusion: with_effect(conclusion),
+        duration_ms: milliseconds(running.clock.elapsed()),
+        next_started: running.next_started,
+    }
+}
+
+impl Running<'_> {
+    async fn carry_out(&mut self, command: Command<Fault>) -> Outcome<Fault> {
+        match command {
+            Command::Append(notes) => self.append(&notes).await,
+            Command::Open => self.open().await,
+            Command::Call(part) => self.call(part).await,
+            Command::Prove => self.prove().await,
+            Command::Commit => self.commit().await,
+            Command::Settle => self.settle().await,
+            Command::Close => self.close().await,
+        }
+    }
+
+    async fn append(&mut self, notes: &[Note<Fault>]) -> Outcome<Fault> {
+        if self.run.held.is_lost() {
+            return Outcome::LeaseLost(self.lost());
+        }
+        let mut drafts: Vec<Draft> = notes.iter().map(|note| self.draft(note)).collect();
+        let rides = notes.iter().any(|note| note.state == State::Applied);
+        drafts.extend(self.rider().filter(|_| rides).cloned());
+        match self.run.core.store.append(self.run.held.lease(), &drafts).await {
+            Ok(appended) => {
+                self.appended(&appended, notes.len());
+                Outcome::Done
+            }
+            Err(error) => self.refused(error),
+        }
+    }
+
+    /// The next change's `started`, unless the run was told to start no more.
+    fn rider(&self) -> Option<&Draft> {
+        self.begin.rider.filter(|_| self.run.core.stopper.asked().is_none())
+    }
+
+    fn appended(&mut self, Appended(entries): &Appended, own: usize) {
+        self.next_started = entries.len() > own && entries.last().is_some_and(Option::is_some);
+    }
+
+    fn draft(&self, note: &Note<Fault>) -> Draft {
+        let started = &self.begin.started;
+        let mut record = self.run.record(self.ready, started, note.state, note.mode);
+        record.error = note.fault.as_ref().map(|fault| self.run.core.redacted(RecordedError::from(fault)));
+        let mut condition = Condition::Always;
+        if note.state == State::Started {
+            record.reason = self.run.takes_over();
+            condition = Condition::Newest(self.begin.newest);
+        } else {
+            record.finished_at = Some(now());
+            record.duration_ms = Some(milliseconds(self.clock.elapsed()));
+            record.calls = self.calls;
+        }
+        Draft { record, condition }
+    }
+
+    async fn open(&mut self) -> Outcome<Fault> {
+        if self.run.held.is_lost() {
+            return Outcome::LeaseLost(self.lost());
+        }
+        let opening = Opening::Attempt {
+            id: self.begin.started.id.clone(),
+            mode: self.ready.mode,
+            fence: self.fence(),
+            recorded: std::mem::take(&mut self.begin.recorded),
+        };
+        match self.ready.target.open(&opening).await {
+            Ok(session) => {
+                self.stop.on_stop(session.interrupter());
+                self.session = Some(match &self.journal {
+                    Some(journal) => Box::new(Journaled::new(session, journal.clone())),
+                    None => session,
+                });
+                Outcome::Done
+            }
+            Err(TargetError::Fenced) => Outcome::LeaseLost(self.lost()),
+            Err(error) => Outcome::Refused(error.into()),
+        }
+    }
+
+    fn fence(&self) -> Fence {
+        self.run.fence()
+    }
+
+    async fn call(&mut self, part: Part) -> Outcome<Fault> {
+        // What an earlier stop left behind must not end the rollback before it begins, unless the lease is lost.
+        if part == Part::Rollback && self.stop.reason() != Some(StopReason::LeaseLost) {
+            self.stop = Stop::new();
+            self.run.held.guards(&self.stop);
+            if let Some(session) = &self.session {
+                self.stop.on_stop(session.interrupter());
+            }
+        }
+        let clock = Instant::now();
+        if part == Part::Apply {
+            self.ran = self.begin.finished.iter().take_while(|mark| mark.complete).count();
+        }
+        let (component, calls) = self.ready.calls(part, self.ran);
+        let host = Arc::new(AttemptHost::new(
+            self.run.core.clone(),
+            self.ready.clone(),
+            self.run.held.lease().clone(),
+        ));
+        let mut failure = None;
+        for mut call in calls {
+            if part == Part::Apply {
+                self.goes_on(&mut call).await;
+            }
+            let Some(session) = self.session.take() else {
+                return Outcome::Failed(Fault::bug("a change was called without a session"));
+            };
+            let loan = Loan {
+                session,
+                context: self.context(),
+                host: host.clone(),
+                stop: self.stop.clone(),
+                deadline: self.ready.deadline.saturating_sub(clock.elapsed()),
+            };
+            let returned = self.run.core.runtime.call(component, call.clone(), loan).await;
+            self.session = Some(returned.session);
+            self.calls += returned.calls;
+            match returned.answer {
+                Ok(_) if part == Part::Apply => {
+                    self.ran += 1;
+                    if let Some(journal) = &self.journal
+                        && let Err(why) = journal.completes().await
+                    {
+                        let message = format!("its step was done, but that could not be recorded: {why}");
+                        return Outcome::Failed(Fault::new("store::refused", Blame::Store, message));
+                    }
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    // The step that failed is taken back too, if anything in it was done before.
+                    let partly = match &self.journal {
+                        Some(journal) => journal.has_touched().await,
+                        None => returned.calls > 0,
+                    };
+                    let touched = self.ready.has_one_step() || partly;
+                    self.ran += usize::from(part == Part::Apply && touched);
+                    failure.get_or_insert((call, error));
+                    if part == Part::Apply {
+                        break;
+                    }
+                }
+            }
+        }
+        // What takes it back is no progress of it.
+        self.journal = None;
+        match failure {
+            None => Outcome::Done,
+            Some((call, error)) => self.failed(&call, error),
+        }
+    }
+
+    /// Lets a step go on after the statements that are finished of it, and the journal with it.
+    async fn goes_on(&self, call: &mut Call) {
+        let (Call::Step(step), Some(journal)) = (call, &self.journal) else { return };
+        let payload = Digest::of(step.payload.as_bytes());
+        let begun = self.begin.finished.iter().find(|mark| mark.step == step.index && !mark.complete);
+        let mark = match begun {
+            Some(mark) => StepMark { payload, doubtful: None, ..mark.clone() },
+            None => StepMark::begin(step.index, payload),
+        };
+        step.finished_statements = mark.finished;
+        journal.begins(mark).await;
+    }
+
+    fn context(&self) -> Context {
+        let core = self.run.core;
+        Context {
+            idempotency_key: core.idempotency_key(&self.ready.change.id),
+            attempt: self.begin.started.number,
+            tenant: core.scope.tenant.clone(),
+            variables: core.variables.clone(),
+            uses: self.ready.uses.iter().map(|(name, _)| name.as_str().to_owned()).collect(),
+        }
+    }
+
+    /// What an error of a call means for the attempt.
+    fn failed(&self, call: &Call, error: CallError) -> Outcome<Fault> {
+        let effect = if self.ready.mode.is_transactional() { Effect::None } else { Effect::Unknown };
+        let fault = |code, blame, message: String| Fault::new(code, blame, message).with_effect(effect);
+        match error {
+            CallError::Precondition(message) => {
+                // Of further systems, which a direct change may write to, it is not known.
+                let wrote = self.session.as_ref().is_none_or(|session| session.has_written())
+                    || !self.ready.uses.is_empty();
+                let fault =
+                    fault("change::failed", Blame::Change, format!("a precondition did not hold: {message}"));
+                if wrote && !self.ready.mode.is_transactional() {
+                    Outcome::Failed(fault)
+                } else {
+                    Outcome::Precondition(fault.with_effect(Effect::None))
+                }
+            }
+            CallError::Failed { message, place } => {
+                let place = place.and_then(|place| self.ready.locate(call, &place));
+                Outcome::Failed(
+                    fault("change::failed", Blame::Change, message).with_place(place.or_else(|| self.file())),
+                )
+            }
+            CallError::Transient(message) | CallError::Irreversible(message) => {
+                Outcome::Failed(fault("change::failed", Blame::Change, message).with_place(self.file()))
+            }
+            CallError::Trap(message) => {
+                let message = format!("the change trapped: {message}");
+                Outcome::Failed(fault("change::trap", Blame::Change, message).with_place(self.file()))
+            }
+            CallError::Limit { code, message } => {
+                Outcome::Failed(fault(code, Blame::Change, message).with_place(self.file()))
+            }
+            CallError::Unusable(fault) => Outcome::Precondition(fault.with_place(self.file())),
+            CallError::TransactionEnded(message) => Outcome::Ended(self.ended(&message)),
+            CallError::Stopped(StopReason::LeaseLost) => Outcome::LeaseLost(self.lost()),
+            CallError::Stopped(StopReason::Deadline) => {
+                let message = format!(
+                    "it ran for longer than its deadline of {:?} (`limits.deadline`)",
+                    self.ready.deadline
+                );
+                Outcome::Failed(fault("change::deadline", Blame::Change, message).with_place(self.file()))
+            }
+            CallError::Stopped(StopReason::Signal) => {
+                Outcome::Failed(fault("change::failed", Blame::User, "it was stopped by a signal".to_owned()))
+            }
+        }
+    }
+
+    fn file(&self) -> Option<Place> {
+        Some(Place::file(&self.ready.file))
+    }
+
+    fn ended(&self, message: &str) -> Fault {
+        Fault::new(
+            "change::transaction-ended",
+            Blame::Change,
+            format!("the change ended its own transaction: {message}"),
+        )
+        .with_effect(Effect::Unknown)
+        .with_place(self.file())
+    }
+
+    async fn prove(&mut self) -> Outcome<Fault> {
+        let Some(session) = &mut self.session else { return Outcome::Failed(Fault::bug("nothing to prove")) };
+        match session.prove().await {
+            Ok(()) if self.run.held.is_lost() => Outcome::LeaseLost(self.lost()),
+            Ok(()) => Outcome::Done,
+            Err(ProofError::Ended(message)) => Outcome::Ended(self.ended(&message)),
+            Err(ProofError::Violated(message)) => self.violated(message),
+            Err(ProofError::Target(TargetError::Fenced)) => Outcome::LeaseLost(self.lost()),
+            Err(ProofError::Target(error)) => Outcome::Refused(error.into()),
+        }
+    }
+
+    async fn commit(&mut self) -> Outcome<Fault> {
+        let Some(session) = self.session.take() else {
+            return Outcome::Failed(Fault::bug("nothing to commit"));
+        };
+        if self.run.held.is_lost() {
+            drop(session.close().await);
+            return Outcome::LeaseLost(self.lost());
+        }
+        let mut drafts = Vec::new();
+        if self.ready.mode == Mode::Shared {
+            drafts.push(self.draft(&Note { state: State::Applied, mode: Mode::Shared, fault: None }));
+            drafts.extend(self.rider().cloned());
+        }
+        let seal = match self.ready.mode {
+            Mode::Shared => Seal::Entries { lease: self.run.held.lease(), drafts: &drafts },
+            Mode::Marked | Mode::Direct => Seal::Marker,
+        };
+        match session.commit(seal).await {
+            Ok(appended) => {
+                self.committed = true;
+                if let Some(appended) = appended {
+                    self.appended(&appended, 1);
+                }
+                Outcome::Done
+            }
+            Err(CommitError::Target(TargetError::Fenced)) => Outcome::LeaseLost(self.lost()),
+            Err(CommitError::Target(error)) => Outcome::Refused(error.into()),
+            Err(CommitError::Entries(error)) => self.refused(error),
+            Err(CommitError::Violated(message)) => self.violated(message),
+            Err(CommitError::Ended(message)) => Outcome::Ended(self.ended(&message)),
+            Err(CommitError::Unknown(message)) => {
+                let message = format!("the answer to the commit was lost: {message}");
+                let fault =
+                    Fault::new("target::unreachable", Blame::Target, message).with_effect(Effect::Unknown);
+                Outcome::Unknown(
+                    fault.with_help("run the same command again: it finds out what became of it first"),
+                )
+            }
+        }
+    }
+
+    /// First the fence row, which waits until the old transaction has ended; then the marker, or the shared entry.
+    async fn settle(&mut self) -> Outcome<Fault> {
+        let id = &self.begin.started.id;
+        let there = match self.ready.target.fence(&self.fence()).await {
+            Ok(()) if self.ready.mode == Mode::Marked => self.ready.target.has_marker(id).await,
+            Ok(()) => match self.run.has_applied(&self.ready.change.id, id).await {
+                Ok(there) => Ok(there),
+                Err(fault) => return Outcome::Unknown(fault),
+            },
+            Err(error) => Err(error),
+        };
+        match there {
+            Ok(true) => Outcome::Done,
+            Ok(false) => Outcome::NotCommitted,
+            Err(TargetError::Fenced) => Outcome::LeaseLost(self.lost()),
+            Err(error) => Outcome::Unknown(error.into()),
+        }
+    }
+
+    /// What an append that did not happen means for the attempt.
+    fn refused(&self, error: AppendError) -> Outcome<Fault> {
+        match error {
+            AppendError::LeaseLost => Outcome::LeaseLost(self.lost()),
+            AppendError::Superseded(_) => Outcome::Superseded,
+            AppendError::Store(error) => Outcome::Refused(error.into()),
+        }
+    }
+
+    /// The lease is lost: in a transaction that was not committed, nothing remains.
+    fn lost(&self) -> Fault {
+        let nothing_remains = self.ready.mode.is_transactional() && !self.committed;
+        Fault::lease_lost().with_effect(if nothing_remains { Effect::None } else { Effect::Unknown })
+    }
+
+    /// A rule of the database was found broken at the end.
+    fn violated(&self, message: String) -> Outcome<Fault> {
+        let effect = if self.ready.mode.is_transactional() { Effect::None } else { Effect::Unknown };
+        let fault = Fault::new("change::failed", Blame::Change, message).with_effect(effect);
+        Outcome::Failed(fault.with_place(self.file()))
+    }
+
+    async fn close(&mut self) -> Outcome<Fault> {
+        let Some(session) = self.session.take() else { return Outcome::Done };
+        match session.close().await {
+            Ok(()) => Outcome::Done,
+            Err(error) => Outcome::Failed(Fault::from(error).with_effect(Effect::Unknown)),
+        }
+    }
+}
+
+/// A change written as data that runs outside of a transaction is recorded statement by statement.
+fn journal(run: &StageRun<'_>, ready: &Ready) -> Option<Arc<Journal>> {
+    let recorded = ready.mode == Mode::Direct && matches!(ready.program, Program::Data(_));
+    recorded.then(|| {
+        let (lease, id) = (run.held.lease().clone(), ready.change.id.clone());
+        Arc::new(Journal::new(run.core.clone(), lease, id, ready.target.kind()))
+    })
+}
+
+/// A fault says what its attempt left behind, once that is known.
+fn with_effect(conclusion: Conclusion<Fault>) -> Conclusion<Fault> {
+    match conclusion {
+        Conclusion::RolledBack(fault) => Conclusion::RolledBack(fault.with_effect(Effect::None)),
+        Conclusion::Failed(fault) => Conclusion::Failed(fault.with_effect(Effect::Unknown)),
+        Conclusion::RollbackFailed { apply, rollback } => Conclusion::RollbackFailed {
+            apply: apply.with_effect(Effect::Unknown),
+            rollback: rollback.with_effect(Effect::Unknown),
+        },
+        other => other,
+    }
+}

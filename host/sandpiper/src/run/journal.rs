@@ -1,0 +1,304 @@
+//! The journal of a `direct` change: each statement is recorded before it is sent and when it is done, so that a crash
+//! leaves at most one in doubt, and a later attempt goes on after the last one that is finished.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use sandpiper_engine::change::ChangeId;
+use sandpiper_engine::digest::Digest;
+use sandpiper_engine::store::{Appended, Lease, StepMark};
+use sandpiper_runtime::guest::Step;
+use sandpiper_runtime::sql::{Cursor, CursorId, Row, Sql, SqlError, Value};
+use sandpiper_runtime::target::{CommitError, Interrupter, ProofError, Seal, Session, TargetError};
+use sandpiper_sql_syntax::{Dialect, TransactionUse, classify, split};
+use tokio::sync::Mutex;
+
+use crate::run::Core;
+
+/// What an attempt has finished of the steps of its change.
+pub(crate) struct Journal {
+    core: Arc<Core>,
+    lease: Lease,
+    change: ChangeId,
+    dialect: Dialect,
+    current: Mutex<Current>,
+}
+
+struct Current {
+    mark: StepMark,
+    /// Statements of a transaction that the change began itself: they count only with its `COMMIT`.
+    uncommitted: Vec<Digest>,
+    in_transaction: bool,
+}
+
+impl Journal {
+    /// A journal for one attempt under a lease.
+    pub(crate) fn new(core: Arc<Core>, lease: Lease, change: ChangeId, kind: &str) -> Self {
+        let mark = StepMark::begin(0, Digest::ZERO);
+        let current = Current { mark, uncommitted: Vec::new(), in_transaction: false };
+        Self { core, lease, change, dialect: Dialect::from_kind(kind), current: Mutex::new(current) }
+    }
+
+    /// Begins a step, or goes on with one.
+    pub(crate) async fn begins(&self, mark: StepMark) {
+        *self.current.lock().await = Current { mark, uncommitted: Vec::new(), in_transaction: false };
+    }
+
+    /// The step is finished as a whole.
+    pub(crate) async fn completes(&self) -> Result<(), String> {
+        let mut current = self.current.lock().await;
+        current.mark.complete = true;
+        self.write(&current.mark).await
+    }
+
+    /// Before a statement is sent. Inside of a transaction of the change's own nothing is in doubt before its end.
+    async fn sends(&self, statement: &str) -> Result<(), SqlError> {
+        let mut current = self.current.lock().await;
+        let ends = current.in_transaction && ends_transaction(statement, self.dialect);
+        if current.in_transaction && !ends {
+            return Ok(());
+        }
+        if begins_transaction(statement, self.dialect) {
+            return Ok(());
+        }
+        let number = current.mark.finished + u32::try_from(current.uncommitted.len()).unwrap_or(u32::MAX) + 1;
+        current.mark.doubtful = Some(number);
+        self.write(&current.mark).await.map_err(|why| {
+            SqlError::Denied(format!("it was not sent, because that could not be recorded before: {why}"))
+        })
+    }
+
+    /// After a statement was done.
+    async fn done(&self, statement: &str) -> Result<(), SqlError> {
+        let mut current = self.current.lock().await;
+        let digest = Digest::of(statement.as_bytes());
+        if begins_transaction(statement, self.dialect) {
+            current.in_transaction = true;
+        }
+        let ends = current.in_transaction && ends_transaction(statement, self.dialect);
+        current.uncommitted.push(digest);
+        if current.in_transaction && !ends {
+            return Ok(());
+        }
+        current.in_transaction = false;
+        let committed = std::mem::take(&mut current.uncommitted);
+        for digest in committed {
+            current.mark.finishes(digest);
+        }
+        self.write(&current.mark)
+            .await
+            .map_err(|why| SqlError::Denied(format!("it was done, but that could not be recorded: {why}")))
+    }
+
+    /// Whether anything of the current step was done, or may have been.
+    pub(crate) async fn has_touched(&self) -> bool {
+        let current = self.current.lock().await;
+        current.mark.finished > 0 || current.mark.doubtful.is_some() || !current.uncommitted.is_empty()
+    }
+
+    /// After a statement that the database refused: it did nothing, so that nothing is in doubt.
+    async fn refused(&self) {
+        let mut current = self.current.lock().await;
+        if current.mark.doubtful.take().is_some() {
+            // What cannot be written stays in doubt, which is safe.
+            drop(self.write(&current.mark).await);
+        }
+    }
+
+    /// After a statement, however it ended.
+    async fn ended<T>(&self, statement: &str, result: Result<T, SqlError>) -> Result<T, SqlError> {
+        match result {
+            Ok(value) => self.done(statement).await.map(|()| value),
+            Err(error) => {
+                // Lost, interrupted or ended: what the database did of it is not known. A constraint may stop a
+                // statement after some of its rows (`OR FAIL`).
+                let nothing_was_done = match &error {
+                    SqlError::Refused(refused) => !refused.code.contains("CONSTRAINT"),
+                    SqlError::Denied(_) | SqlError::Conversion(_) | SqlError::LimitExceeded(_) => true,
+                    SqlError::ConnectionLost(_) | SqlError::TransactionEnded(_) | SqlError::Interrupted => {
+                        false
+                    }
+                };
+                if nothing_was_done {
+                    self.refused().await;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn write(&self, mark: &StepMark) -> Result<(), String> {
+        let put = self.core.store.put_step(&self.lease, &self.change, mark).await;
+        put.map_err(|error| self.core.secrets.redact(&error.to_string()).into_owned())
+    }
+}
+
+fn begins_transaction(statement: &str, dialect: Dialect) -> bool {
+    classify(statement, dialect).transaction == TransactionUse::Begins
+}
+
+fn ends_transaction(statement: &str, dialect: Dialect) -> bool {
+    classify(statement, dialect).transaction == TransactionUse::Ends
+}
+
+/// Whether what was finished of a step is still what the file says.
+pub(crate) fn is_unchanged(mark: &StepMark, step: &Step, kind: &str) -> bool {
+    let payload = Digest::of(step.payload.as_bytes());
+    if payload == mark.payload {
+        return true;
+    }
+    if mark.complete {
+        return false;
+    }
+    let Ok(serde_json::Value::String(text)) = serde_json::from_str(&step.payload) else { return false };
+    marked(&text, kind, mark.finished).is_some_and(|now| now.statements == mark.statements)
+}
+
+/// The last step that is certainly finished, and the one in doubt, counted from 1. Of a change with one step they are
+/// its statements.
+pub(crate) fn steps(marks: &[StepMark]) -> (Option<u64>, Option<u64>) {
+    match marks {
+        [] => (None, None),
+        [only] if only.step == 0 && !only.complete => {
+            let finished = (only.finished > 0).then_some(u64::from(only.finished));
+            (finished, only.doubtful.map(u64::from))
+        }
+        marks => {
+            let finished = marks.iter().filter(|mark| mark.complete).count() as u64;
+            let doubtful = marks.iter().find(|mark| !mark.complete).map(|mark| u64::from(mark.step) + 1);
+            ((finished > 0).then_some(finished), doubtful)
+        }
+    }
+}
+
+/// The marks of a change that goes on after step `after`, counted as [`steps`] counts; none if it has no such step.
+pub(crate) fn marks_after(steps: &[&str], kind: &str, after: u64) -> Option<Vec<StepMark>> {
+    let after = u32::try_from(after).ok()?;
+    if let [only] = steps {
+        let Ok(serde_json::Value::String(text)) = serde_json::from_str(only) else { return None };
+        let mark = marked(&text, kind, after)?;
+        return Some(vec![StepMark { payload: Digest::of(only.as_bytes()), ..mark }]);
+    }
+    if after as usize > steps.len() {
+        return None;
+    }
+    let marks = (0..).zip(steps).map(|(step, payload)| {
+        let mark = StepMark::begin(step, Digest::of(payload.as_bytes()));
+        StepMark { complete: step < after, ..mark }
+    });
+    Some(marks.collect())
+}
+
+/// The mark of a text of which so many statements are finished; none if it has fewer.
+pub(crate) fn marked(text: &str, kind: &str, finished: u32) -> Option<StepMark> {
+    let dialect = Dialect::from_kind(kind);
+    let statements = split(text, dialect).ok()?;
+    let count = usize::try_from(finished).ok()?;
+    let mut mark = StepMark::begin(0, Digest::ZERO);
+    for statement in statements.get(..count)? {
+        let sent = if dialect == Dialect::Sqlite { statement.terminated } else { statement.text };
+        mark.finishes(Digest::of(sent.as_bytes()));
+    }
+    Some(mark)
+}
+
+/// A session whose statements are recorded.
+pub(crate) struct Journaled {
+    session: Box<dyn Session>,
+    journal: Arc<Journal>,
+}
+
+impl Journaled {
+    /// Records what goes through a session.
+    pub(crate) fn new(session: Box<dyn Session>, journal: Arc<Journal>) -> Self {
+        Self { session, journal }
+    }
+
+    fn inner(&mut self) -> Result<&mut dyn Sql, SqlError> {
+        self.session.sql().ok_or_else(|| SqlError::Denied("the system has no handle for SQL".to_owned()))
+    }
+}
+
+#[async_trait]
+impl Session for Journaled {
+    fn interrupter(&self) -> Interrupter {
+        self.session.interrupter()
+    }
+
+    fn sql(&mut self) -> Option<&mut dyn Sql> {
+        if self.session.sql().is_some() { Some(self) } else { None }
+    }
+
+    fn has_written(&self) -> bool {
+        self.session.has_written()
+    }
+
+    async fn prove(&mut self) -> Result<(), ProofError> {
+        self.session.prove().await
+    }
+
+    async fn commit(self: Box<Self>, seal: Seal<'_>) -> Result<Option<Appended>, CommitError> {
+        self.session.commit(seal).await
+    }
+
+    async fn close(self: Box<Self>) -> Result<(), TargetError> {
+        self.session.close().await
+    }
+}
+
+#[async_trait]
+impl Sql for Journaled {
+    fn dialect(&self) -> &'static str {
+        match self.journal.dialect {
+            Dialect::Sqlite => "sqlite",
+            Dialect::Postgres => "postgres",
+            Dialect::Mysql => "mysql",
+            Dialect::Generic => "sql",
+        }
+    }
+
+    async fn execute(&mut self, statement: &str, parameters: &[Value]) -> Result<u64, SqlError> {
+        self.journal.sends(statement).await?;
+        let result = self.inner()?.execute(statement, parameters).await;
+        self.journal.ended(statement, result).await
+    }
+
+    async fn execute_many(&mut self, statement: &str, rows: &[Row]) -> Result<u64, SqlError> {
+        self.journal.sends(statement).await?;
+        let result = self.inner()?.execute_many(statement, rows).await;
+        // Some of its rows may have been done before the one that was refused.
+        match result {
+            Ok(rows) => self.journal.done(statement).await.map(|()| rows),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn run_script(&mut self, script: &str) -> Result<(), SqlError> {
+        self.journal.sends(script).await?;
+        let result = self.inner()?.run_script(script).await;
+        // Some of its statements may have been done before the one that was refused.
+        match result {
+            Ok(()) => self.journal.done(script).await,
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn query(&mut self, statement: &str, parameters: &[Value]) -> Result<Cursor, SqlError> {
+        self.inner()?.query(statement, parameters).await
+    }
+
+    async fn fetch(
+        &mut self,
+        cursor: CursorId,
+        max_rows: u32,
+        max_bytes: usize,
+    ) -> Result<Vec<Row>, SqlError> {
+        self.inner()?.fetch(cursor, max_rows, max_bytes).await
+    }
+
+    async fn close_cursor(&mut self, cursor: CursorId) {
+        if let Ok(inner) = self.inner() {
+            inner.close_cursor(cursor).await;
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! Making a change ready to run: its code loaded and compiled, its data assessed, its mode chosen. All of it happens
+//! before any lock is taken, and every problem is found at once.
+
+use std::sync::Arc;
+
+use sandpiper_engine::change::Change;
+use sandpiper_engine::entry::Mode;
+use sandpiper_engine::fault::{Place, Problem};
+use sandpiper_engine::scope::SystemName;
+use sandpiper_runtime::guest::{Action, PayloadProblem};
+use sandpiper_runtime::target::{Atomicity, Capability, Target};
+use sandpiper_runtime::{Component, Runtime};
+
+use crate::config::Config;
+use crate::load::{self, Item};
+use crate::project::{DataChange, Payload};
+use crate::run::ready::{DataProgram, Program, Ready};
+use crate::systems::Systems;
+use crate::templates::{Template, Templates};
+
+/// What preparing needs.
+pub(crate) struct Preparing<'a> {
+    /// The configuration.
+    pub(crate) config: &'a Config,
+    /// The systems; nothing is connected to.
+    pub(crate) systems: &'a Systems,
+    /// Compiles, and lets templates assess.
+    pub(crate) runtime: &'a Runtime,
+    /// The templates.
+    pub(crate) templates: &'a Templates,
+}
+
+impl Preparing<'_> {
+    /// Makes a change ready.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with it.
+    pub(crate) async fn ready(&self, change: &Change, item: &Item) -> Result<Ready, Vec<Problem>> {
+        let whole = Place::file(item.file.shown.as_str());
+        let one = |problem: Problem| vec![at(problem, &whole)];
+        let target = self.target(&change.target_system).map_err(one)?;
+        let mut uses = Vec::new();
+        for name in &item.info.uses {
+            uses.push((name.clone(), self.target(name).map_err(one)?));
+        }
+        let capabilities: Vec<Capability> = uses.iter().map(|(_, target)| target.capability()).collect();
+        let check = |component: &Component| {
+            let (id, name) = (change.id.as_str(), change.target_system.as_str());
+            component.check_imports(id, name, target.kind(), target.capability(), &capabilities).map_err(one)
+        };
+        let mut change = change.clone();
+        let (program, direct) = match item.file.data(self.config) {
+            Some(data) => {
+                let data = data?;
+                let place = item.info.places().template.clone().unwrap_or_else(|| whole.clone());
+                let template = self.templates.get(&data.template, self.config, self.runtime).await;
+                let template = template.map_err(|problem| vec![at(problem, &place)])?;
+                check(&template.component)?;
+                change.template_digest = Some(template.component.digest());
+                let (program, direct) = self.assessed(data, &template, &*target, &whole).await?;
+                (Program::Data(program), direct)
+            }
+            None => {
+                let component = item.component(self.runtime).map_err(one)?;
+                check(&component)?;
+                self.runtime.compile(&component).map_err(|fault| one(load::problem(fault, &item.file)))?;
+                (Program::Component(component), None)
+            }
+        };
+        let (mode, mode_reason) = self.mode(item, &*target, direct).map_err(one)?;
+        Ok(Ready {
+            change,
+            mode,
+            mode_reason,
+            target,
+            uses,
+            program,
+            deadline: self.config.limits.deadline,
+            file: item.file.shown.clone(),
+        })
+    }
+
+    fn target(&self, name: &SystemName) -> Result<Arc<dyn Target>, Problem> {
+        self.systems.target(name).map_err(|fault| {
+            let problem = Problem::error(fault.code, fault.message);
+            fault.help.into_iter().fold(problem, Problem::help)
+        })
+    }
+
+    /// Lets the template look at every step. Gives also why the change cannot run in a transaction, if it cannot.
+    async fn assessed(
+        &self,
+        data: DataChange,
+        template: &Template,
+        target: &dyn Target,
+        whole: &Place,
+    ) -> Result<(DataProgram, Option<String>), Vec<Problem>> {
+        let mut problems = Vec::new();
+        let info = &template.info;
+        let is_configured = data.configuration.json() != "null";
+        match &template.configuration {
+            Some(validator) if is_configured => problems.extend(violations(validator, &data.configuration)),
+            None if is_configured => problems.push(
+                Problem::error(
+                    "change::syntax",
+                    format!("the template `{}` takes no `configuration`", info.name),
+                )
+                .at(data.configuration.locate("", None))
+                .help("leave it out"),
+            ),
+            Some(_) | None => {}
+        }
+        if info.rollback_required
+            && let Some(step) = data.steps.iter().find(|step| step.rollback.is_none())
+        {
+            problems.push(
+                Problem::error(
+                    "change::no-rollback",
+                    format!("the template `{}` needs a `rollback` for every step", info.name),
+                )
+                .at(step.apply.locate("", None))
+                .help("say how this step is taken back"),
+            );
+        }
+        let program = DataProgram {
+            template: template.component.clone(),
+            configuration: data.configuration.json().to_owned(),
+            steps: data.steps.into_iter().map(|step| (step.apply, step.rollback)).collect(),
+            verify: data.verify,
+            target_kind: target.kind().to_owned(),
+        };
+        let mut direct = None;
+        for (step, payload) in program.all() {
+            problems.extend(violations(&template.payload, payload));
+            let assessment = self.runtime.assess(&template.component, &step).await;
+            let assessment = assessment.map_err(|fault| {
+                let problem = Problem::error(fault.code, fault.message).at(whole.clone());
+                vec![fault.help.into_iter().fold(problem, Problem::help)]
+            })?;
+            problems.extend(assessment.problems.into_iter().map(|found| located(found, payload)));
+            if !assessment.transactional && step.action == Action::Apply {
+                direct.get_or_insert_with(|| match program.steps.len() {
+                    1 => "it cannot run inside a transaction".to_owned(),
+                    _ => format!("its step {} cannot run inside a transaction", step.index + 1),
+                });
+            }
+        }
+        if problems.is_empty() { Ok((program, direct)) } else { Err(problems) }
+    }
+
+    fn mode(
+        &self,
+        item: &Item,
+        target: &dyn Target,
+        direct: Option<String>,
+    ) -> Result<(Mode, Option<String>), Problem> {
+        let in_transaction =
+            if self.systems.shares_store(&item.info.target_system) { Mode::Shared } else { Mode::Marked };
+        match (target.atomicity(), item.info.transactional, direct) {
+            (Atomicity::PerCall, ..) => {
+                Ok((Mode::Direct, Some(format!("a system of kind `{}` has no transactions", target.kind()))))
+            }
+            (_, Some(false), _) => Ok((Mode::Direct, Some("it says `transactional: false`".to_owned()))),
+            (_, None, Some(why)) => Ok((Mode::Direct, Some(why))),
+            (_, Some(true), Some(why)) => {
+                let problem =
+                    Problem::error("change::syntax", format!("it says `transactional: true`, but {why}"))
+                        .help("leave `transactional` out, or move what cannot into a change of its own");
+                Err(item.info.places().transactional.clone().into_iter().fold(problem, Problem::at))
+            }
+            (_, _, None) => Ok((in_transaction, None)),
+        }
+    }
+}
+
+/// What a schema finds wrong with a payload, each at its place.
+fn violations(validator: &jsonschema::Validator, payload: &Payload) -> Vec<Problem> {
+    let Ok(json) = serde_json::from_str::<serde_json::Value>(payload.json()) else { return Vec::new() };
+    validator
+        .iter_errors(&json)
+        .map(|error| {
+            Problem::error("change::syntax", error.to_string())
+                .at(payload.locate(error.instance_path().as_str(), None))
+                .help("the template's schema says what is expected: `sandpiper inspect` shows it")
+        })
+        .collect()
+}
+
+fn located(found: PayloadProblem, payload: &Payload) -> Problem {
+    let place = payload.locate(&found.place.pointer, found.place.offset.map(|offset| offset as usize));
+    let problem = Problem::error("change::syntax", found.message).at(place);
+    found.help.into_iter().fold(problem, Problem::help)
+}
+
+fn at(problem: Problem, place: &Place) -> Problem {
+    if problem.place.is_some() { problem } else { problem.at(place.clone()) }
+}

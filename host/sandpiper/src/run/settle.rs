@@ -1,0 +1,120 @@
+//! Finding out what became of an attempt whose end is not recorded, and recording that.
+
+use std::sync::Arc;
+
+use sandpiper_engine::entry::{Mode, Record, State};
+use sandpiper_engine::fault::{Blame, Fault};
+use sandpiper_engine::plan::{Action, Planned};
+use sandpiper_engine::recovery::{self, Settled, Verdict};
+use sandpiper_engine::store::{Condition, Draft};
+use sandpiper_runtime::guest::{self, Answer, Context, Loan};
+use sandpiper_runtime::stop::Stop;
+use sandpiper_runtime::target::{Opening, Target};
+
+use crate::clock::now;
+use crate::run::guest_host::AttemptHost;
+use crate::run::ready::Ready;
+use crate::run::stage::StageRun;
+
+/// What was found out.
+pub(crate) struct Found {
+    /// What follows.
+    pub(crate) answer: Settled,
+    /// Whether `applied` was recorded for it.
+    pub(crate) recorded_applied: bool,
+}
+
+/// Looks at the target system, and records what the audit does not know yet.
+pub(crate) async fn settle(
+    run: &StageRun<'_>,
+    ready: &Arc<Ready>,
+    planned: &Planned,
+) -> Result<Found, Fault> {
+    let Some(state) = &planned.state else { return Err(Fault::bug("a change without an entry is in doubt")) };
+    // The attempt was made on the system that it recorded, whatever the file says now.
+    let target = run.core.systems.target(&state.target_system).map_err(|fault| {
+        let message = format!(
+            "change `{}` was interrupted on the target system `{}`, which is not there to be asked: {}",
+            state.change_id, state.target_system, fault.message
+        );
+        Fault::new("plan::blocked", Blame::User, message)
+            .with_help("put that system back into `target-systems` until the change is settled")
+    })?;
+    let (answer, why) = match planned.action {
+        Action::LookForMarker => {
+            // First the fence: an attempt of a stale holder can no longer commit once it is judged absent.
+            target.fence(&run.fence()).await?;
+            let there = match &state.attempt_id {
+                Some(attempt) => target.has_marker(attempt).await?,
+                None => false,
+            };
+            (recovery::after_marker(state.state, there), "its marker is in the target system")
+        }
+        Action::AskVerify(otherwise) => {
+            let verdict = verdict(run, ready, &*target).await?;
+            (recovery::after_verdict(state.state, verdict, otherwise), "its `verify` said so")
+        }
+        Action::Apply
+        | Action::Skip
+        | Action::Resume
+        | Action::Blocked
+        | Action::NotReached
+        | Action::Exclude => {
+            return Err(Fault::bug("a change that is not in doubt was looked at"));
+        }
+    };
+    let record_as = match answer {
+        Settled::RecordApplied => State::Applied,
+        Settled::RecordUndone => State::Undone,
+        Settled::Apply | Settled::StillApplied | Settled::Blocked => {
+            return Ok(Found { answer, recorded_applied: false });
+        }
+    };
+    // What was done is what that attempt ran, which need not be the file as it is now.
+    let Some(newest) = run.newest_of(&ready.change.id, state.sequence).await? else {
+        return Err(Fault::bug("the entry of an interrupted attempt is not there"));
+    };
+    let record = Record {
+        run_id: run.core.owner.run_id.clone(),
+        state: Some(record_as),
+        finished_at: Some(now()),
+        host: run.core.owner.host.clone(),
+        operator: run.core.owner.operator.clone(),
+        reason: Some(format!("an interrupted attempt had done it: {why}")),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        ..newest.record
+    };
+    let draft = Draft { record, condition: Condition::Newest(planned.newest()) };
+    run.core.store.append(run.held.lease(), &[draft]).await?;
+    if state.mode == Mode::Marked {
+        // A marker that stays is garbage, not a fault: the attempt's end is recorded.
+        drop(target.forget_markers(state.attempt_id.as_slice()).await);
+    }
+    Ok(Found { answer, recorded_applied: record_as == State::Applied })
+}
+
+/// Asks the change whether it is applied, with handles that only read.
+async fn verdict(run: &StageRun<'_>, ready: &Arc<Ready>, target: &dyn Target) -> Result<Verdict, Fault> {
+    let Some((component, call)) = ready.verify() else { return Ok(Verdict::Unclear) };
+    let session = target.open(&Opening::ReadOnly).await?;
+    let stop = Stop::new();
+    run.held.guards(&stop);
+    stop.on_stop(session.interrupter());
+    let context = Context {
+        idempotency_key: run.core.idempotency_key(&ready.change.id),
+        attempt: 0,
+        tenant: run.core.scope.tenant.clone(),
+        variables: run.core.variables.clone(),
+        uses: ready.uses.iter().map(|(name, _)| name.as_str().to_owned()).collect(),
+    };
+    let host = Arc::new(AttemptHost::looking(run.core.clone(), ready.clone(), run.held.lease().clone()));
+    let loan = Loan { session, context, host, stop, deadline: ready.deadline };
+    let returned = run.core.runtime.call(component, call, loan).await;
+    drop(returned.session.close().await);
+    Ok(match returned.answer {
+        Ok(Answer::Verdict(guest::Verdict::Applied)) => Verdict::Applied,
+        Ok(Answer::Verdict(guest::Verdict::NotApplied)) => Verdict::NotApplied,
+        // A verify that fails cannot tell.
+        Ok(_) | Err(_) => Verdict::Unclear,
+    })
+}

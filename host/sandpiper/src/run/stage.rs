@@ -1,0 +1,388 @@
+//! One stage of a run: take its lease, find out what became of interrupted attempts, apply what is pending, in order.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use sandpiper_engine::attempt::Conclusion;
+use sandpiper_engine::change::ChangeId;
+use sandpiper_engine::entry::{AttemptId, Entry, Mode, Record, RecordedError, Sequence, State};
+use sandpiper_engine::fault::{Blame, Effect, Fault};
+use sandpiper_engine::plan::{Action, Answers, Planned, PlannedStage};
+use sandpiper_engine::scope::{LockKey, StageName, SystemName};
+use sandpiper_engine::state::ChangeState;
+use sandpiper_engine::store::{Condition, Draft, EntryQuery, Holder, StepMark};
+use sandpiper_runtime::guest::{self, Call};
+use sandpiper_runtime::target::{Fence, Turn};
+
+use crate::clock::now;
+use crate::lock::HeldLease;
+use crate::observer::Event;
+use crate::report::{ChangeOutcome, Exit, StageOutcome};
+use crate::run::Core;
+use crate::run::attempt::{Begin, Started, attempt};
+use crate::run::journal;
+use crate::run::outcome::{ChangeResult, Results, StageEnd, result, stage_end};
+use crate::run::ready::{Program, Ready};
+use crate::run::settle;
+use crate::stopping::Stopper;
+
+/// What all attempts of one stage share.
+pub(crate) struct StageRun<'a> {
+    /// What the whole run shares.
+    pub(crate) core: &'a Arc<Core>,
+    /// The stage.
+    pub(crate) stage: &'a StageName,
+    /// Its lease.
+    pub(crate) held: HeldLease,
+}
+
+impl StageRun<'_> {
+    /// The fence of this stage's lease.
+    pub(crate) fn fence(&self) -> Fence {
+        Fence {
+            store: self.core.store_identity.clone(),
+            key: self.held.lease().key.clone(),
+            token: self.held.lease().token,
+        }
+    }
+
+    /// Whose lease ran out before this one was taken, for the first entry of each attempt under it: a run that lost its
+    /// lease can write nothing more.
+    pub(crate) fn takes_over(&self) -> Option<String> {
+        let Holder { owner, token, expires_at } = self.held.expired.as_ref()?;
+        let (operator, host, run) = (&owner.operator, &owner.host, &owner.run_id);
+        Some(format!(
+            "the lease {token} of {operator} on {host} (run {run}) was never given back; it would have lasted until {expires_at}"
+        ))
+    }
+
+    /// A new random identity for an attempt.
+    pub(crate) fn attempt_id(&self) -> AttemptId {
+        AttemptId(uuid::Uuid::new_v4().to_string().into())
+    }
+
+    /// An entry about a change, to be completed by whoever writes it.
+    pub(crate) fn record(&self, ready: &Ready, started: &Started, state: State, mode: Mode) -> Record {
+        let change = &ready.change;
+        Record {
+            attempt_id: Some(started.id.clone()),
+            state: Some(state),
+            attempt: started.number,
+            started_at: started.at,
+            ..self.core.record(change, self.stage, mode)
+        }
+    }
+
+    /// The entry of a change with a given place in the chain.
+    pub(crate) async fn newest_of(&self, id: &ChangeId, sequence: Sequence) -> Result<Option<Entry>, Fault> {
+        let query = EntryQuery { change_id: Some(id.clone()), ..EntryQuery::all(self.core.scope.clone()) };
+        let entries = self.core.store.entries(&query).await?;
+        Ok(entries.into_iter().find(|entry| entry.sequence == sequence))
+    }
+
+    /// Whether the audit has `applied` for an attempt.
+    pub(crate) async fn has_applied(&self, id: &ChangeId, attempt: &AttemptId) -> Result<bool, Fault> {
+        let query = EntryQuery { change_id: Some(id.clone()), ..EntryQuery::all(self.core.scope.clone()) };
+        let entries = self.core.store.entries(&query).await?;
+        Ok(entries.iter().any(|entry| {
+            entry.record.state == Some(State::Applied) && entry.record.attempt_id.as_ref() == Some(attempt)
+        }))
+    }
+}
+
+/// Runs a stage that has something to do.
+pub(crate) async fn run(core: &Arc<Core>, name: &StageName) -> StageEnd {
+    let key = LockKey { scope: core.scope.clone(), stage: name.clone() };
+    let waiting = |holder: &Holder, waited| {
+        let holder = format!("{} on {}", holder.owner.operator, holder.owner.host);
+        core.observer.event(&Event::Waiting { stage: name.as_str(), holder: &holder, waited });
+    };
+    if let Err(fault) = check_targets(core, name).await {
+        return not_begun(core, name, fault);
+    }
+    let held = match core.leases.acquire(&key, waiting).await {
+        Ok(held) => held,
+        Err(fault) => return not_begun(core, name, fault),
+    };
+    core.observer.event(&Event::StageStarted { stage: name.as_str() });
+    let run = StageRun { core, stage: name, held };
+    let mut results = BTreeMap::new();
+    let mut answers = Answers::new();
+    let mut others = Vec::new();
+    let ended = under_lease(&run, &mut results, &mut answers, &mut others).await;
+    for other in others {
+        // One that cannot be given back runs out.
+        drop(core.leases.release(other).await);
+    }
+    let StageRun { held, .. } = run;
+    let released = core.leases.release(held).await;
+    let fault = ended.err().or(released.err());
+    conclude(core, name, &results, &answers, fault).await
+}
+
+/// Whether every system that the stage's changes need is reachable and lets us in: before its lock is taken.
+async fn check_targets(core: &Core, name: &StageName) -> Result<(), Fault> {
+    let mut checked: Vec<SystemName> = Vec::new();
+    for planned in &core.first_plan(name).changes {
+        let Some(ready) = core.readied_as(&planned.change.id) else { continue };
+        ready.check(&mut checked).await?;
+    }
+    Ok(())
+}
+
+/// How often a stage is planned again because another run was faster with one of its changes.
+const MOST_REPLANS: u32 = 10;
+
+async fn under_lease(
+    run: &StageRun<'_>,
+    results: &mut Results,
+    answers: &mut Answers,
+    others: &mut Vec<HeldLease>,
+) -> Result<(), Fault> {
+    let mut replans = 0;
+    loop {
+        let planned = run.core.plan_stage(run.stage, answers).await?;
+        if planned.held.is_some() || planned.is_blocked() {
+            return Ok(());
+        }
+        if let Some(state) = planned.changes.iter().find_map(|it| begun_elsewhere(run, it, others)) {
+            others.push(fence_elsewhere(run, state).await?);
+            continue;
+        }
+        if let Some(doubtful) = planned.changes.iter().find(|it| is_in_doubt(it.action)) {
+            let ready = run.core.ready(doubtful)?;
+            let settled = settle::settle(run, &ready, doubtful).await?;
+            if settled.recorded_applied {
+                let result = ChangeResult {
+                    outcome: ChangeOutcome::Recovered,
+                    mode: doubtful.state.as_ref().map(|state| state.mode),
+                    reason: "an earlier attempt had applied it".into(),
+                    duration_ms: None,
+                    error: None,
+                    exit: Exit::Done,
+                };
+                results.insert(doubtful.change.id.clone(), result);
+            } else if let Some(newest) = doubtful.newest() {
+                answers.insert(newest, settled.answer);
+            }
+            continue;
+        }
+        match apply_all(run, &planned, results).await? {
+            Progress::Over => return Ok(()),
+            // Another run was faster with one of them: what is there now is planned on.
+            Progress::PlanAgain if replans < MOST_REPLANS => {
+                replans += 1;
+                answers.clear();
+            }
+            // Under the lease nobody else can be faster for ever.
+            Progress::PlanAgain => {
+                let message = "the states of the changes do not agree with the entries of the audit";
+                return Err(Fault::new("audit::broken", Blame::Store, message)
+                    .with_help("see what is wrong with `sandpiper audit verify`"));
+            }
+        }
+    }
+}
+
+/// An attempt whose end is not recorded, of a change that stood in another stage then: whoever made it goes by the
+/// lease of that stage, which is not ours yet.
+fn begun_elsewhere<'p>(
+    run: &StageRun<'_>,
+    planned: &'p Planned,
+    others: &[HeldLease],
+) -> Option<&'p ChangeState> {
+    let state = planned.state.as_ref()?;
+    let is_open = matches!(state.state, State::Started | State::Undoing) && planned.action != Action::Skip;
+    let is_held = others.iter().any(|held| held.lease().key.stage == state.stage);
+    (is_open && state.stage != *run.stage && !is_held).then_some(state)
+}
+
+/// Waits for the lease of the other stage, and keeps the attempts of those who held it before from committing.
+async fn fence_elsewhere(run: &StageRun<'_>, state: &ChangeState) -> Result<HeldLease, Fault> {
+    let key = LockKey { scope: run.core.scope.clone(), stage: state.stage.clone() };
+    let waiting = |holder: &Holder, waited| {
+        let holder = format!("{} on {}", holder.owner.operator, holder.owner.host);
+        run.core.observer.event(&Event::Waiting { stage: state.stage.as_str(), holder: &holder, waited });
+    };
+    let held = run.core.leases.acquire(&key, waiting).await?;
+    let fence = Fence { store: run.core.store_identity.clone(), key, token: held.lease().token };
+    run.core.systems.target(&state.target_system)?.fence(&fence).await?;
+    Ok(held)
+}
+
+fn is_in_doubt(action: Action) -> bool {
+    matches!(action, Action::LookForMarker | Action::AskVerify(_))
+}
+
+enum Progress {
+    Over,
+    PlanAgain,
+}
+
+/// Applies what is planned, in order, until one fails. The next change's `started` rides in the commit of the one
+/// before where both are in a transaction of the same system: one durable commit a change.
+async fn apply_all(
+    run: &StageRun<'_>,
+    planned: &PlannedStage,
+    results: &mut Results,
+) -> Result<Progress, Fault> {
+    let todo: Vec<&Planned> = planned
+        .changes
+        .iter()
+        .filter(|it| {
+            matches!(it.action, Action::Apply | Action::Resume) && !results.contains_key(&it.change.id)
+        })
+        .collect();
+    let mut readied: Vec<Arc<Ready>> = Vec::with_capacity(todo.len());
+    for planned in &todo {
+        readied.push(run.core.ready(planned)?);
+    }
+    run.core.keep_artifacts(&readied).await?;
+    let mut riding: Option<Started> = None;
+    let mut turn: Option<Turn> = None;
+    let mut recorded: Vec<AttemptId> = Vec::new();
+    for (index, (planned, ready)) in todo.iter().zip(&readied).enumerate() {
+        // A `started` that rode is left as it is: in a transaction that means that nothing was committed.
+        if run.core.stopper.asked().is_some() {
+            return Err(Stopper::fault(&format!("change `{}` began", planned.change.id)));
+        }
+        let held_turn = match turn.take() {
+            Some(turn) => turn,
+            None => ready.target.turn().await?,
+        };
+        let is_recorded = riding.is_some();
+        let started = riding.take().unwrap_or_else(|| run.starts(planned));
+        let next = todo.get(index + 1).zip(readied.get(index + 1));
+        let next = next.filter(|(_, next)| rides(ready, next)).map(|(planned, next)| {
+            let started = run.starts(planned);
+            let record = run.record(next, &started, State::Started, next.mode);
+            (started, Draft { record, condition: Condition::NewestOrDrop(planned.newest()) })
+        });
+        let id = planned.change.id.as_str();
+        run.core.observer.event(&Event::ChangeStarted { stage: run.stage.as_str(), id, mode: ready.mode });
+        let finished = match finished_before(run, planned, ready).await? {
+            Ok(finished) => finished,
+            Err(fault) => {
+                results.insert(planned.change.id.clone(), edited(ready.mode, fault));
+                return Ok(Progress::Over);
+            }
+        };
+        let begin = Begin {
+            newest: planned.newest(),
+            started: started.clone(),
+            is_recorded,
+            over_leftovers: planned.may_have_leftovers(),
+            rider: next.as_ref().map(|(_, draft)| draft),
+            recorded: std::mem::take(&mut recorded),
+            finished,
+        };
+        let ended = attempt(run, ready, begin, &held_turn).await;
+        if let Conclusion::Superseded = ended.conclusion {
+            return Ok(Progress::PlanAgain);
+        }
+        let was_applied = matches!(ended.conclusion, Conclusion::Applied);
+        if ended.next_started {
+            riding = next.map(|(started, _)| started);
+            turn = Some(held_turn);
+            if ready.mode == Mode::Marked {
+                recorded.push(started.id);
+            }
+        } else if was_applied && ready.mode == Mode::Marked {
+            // A marker that stays is garbage, not a fault: the attempt's end is recorded.
+            drop(ready.target.forget_markers(&[started.id]).await);
+        }
+        let result = result(run.core, ready, planned, ended);
+        let report = result.report(planned, was_applied.then_some(State::Applied));
+        run.core.observer.event(&Event::ChangeFinished { stage: run.stage.as_str(), change: &report });
+        results.insert(planned.change.id.clone(), result);
+        if !was_applied {
+            return Ok(Progress::Over);
+        }
+    }
+    Ok(Progress::Over)
+}
+
+/// What earlier attempts finished of a `direct` change that goes on after it; or why it may not go on.
+async fn finished_before(
+    run: &StageRun<'_>,
+    planned: &Planned,
+    ready: &Ready,
+) -> Result<Result<Vec<StepMark>, Fault>, Fault> {
+    let Program::Data(data) = &ready.program else { return Ok(Ok(Vec::new())) };
+    if ready.mode != Mode::Direct || planned.state.is_none() {
+        return Ok(Ok(Vec::new()));
+    }
+    let marks = run.core.store.steps(&run.core.scope, &planned.change.id).await?;
+    let kind = ready.target.kind();
+    let unchanged = |mark: &StepMark| {
+        let step = data.steps.get(mark.step as usize);
+        let call = step.map(|(apply, _)| data.call(guest::Action::Apply, mark.step as usize, apply));
+        matches!(call, Some(Call::Step(step)) if journal::is_unchanged(mark, &step, kind))
+    };
+    if marks.iter().all(unchanged) {
+        return Ok(Ok(marks));
+    }
+    let id = &planned.change.id;
+    let message = format!("change `{id}` cannot go on: what is finished of it was edited since");
+    Ok(Err(Fault::new("plan::blocked", Blame::Change, message).with_effect(Effect::Unknown).with_help(format!(
+        "put the finished part of the file back as it was, or take back by hand what is there of it and run \
+         `sandpiper issue resolve {id} --rolled-back --reason ..`",
+    ))))
+}
+
+fn edited(mode: Mode, fault: Fault) -> ChangeResult {
+    ChangeResult {
+        outcome: ChangeOutcome::Blocked,
+        mode: Some(mode),
+        reason: "what is finished of it was edited since".into(),
+        duration_ms: None,
+        error: Some(fault),
+        exit: Exit::Manual,
+    }
+}
+
+/// Before a `direct` attempt, a `started` that rode would look like a crash inside it.
+fn rides(now: &Ready, next: &Ready) -> bool {
+    now.mode.is_transactional() && next.mode.is_transactional() && Arc::ptr_eq(&now.target, &next.target)
+}
+
+impl StageRun<'_> {
+    fn starts(&self, planned: &Planned) -> Started {
+        let number = planned.state.as_ref().map_or(1, ChangeState::next_attempt);
+        Started { id: self.attempt_id(), at: now(), number }
+    }
+}
+
+fn not_begun(core: &Core, name: &StageName, fault: Fault) -> StageEnd {
+    let planned = core.first_plan(name);
+    let mut end = stage_end(planned, &Results::new(), Some(core.redacted_fault(fault)));
+    if end.report.outcome == StageOutcome::Complete {
+        end.report.outcome = StageOutcome::Failed;
+    }
+    core.observer.event(&Event::StageFinished(&end.report));
+    end
+}
+
+/// The report of a stage: what this run did with its changes, and the audit's word on the others.
+async fn conclude(
+    core: &Core,
+    name: &StageName,
+    results: &Results,
+    answers: &Answers,
+    fault: Option<Fault>,
+) -> StageEnd {
+    let planned = core.plan_stage(name, answers).await;
+    let first = core.first_plan(name);
+    let planned = planned.as_ref().unwrap_or(first);
+    let end = stage_end(planned, results, fault.map(|fault| core.redacted_fault(fault)));
+    core.observer.event(&Event::StageFinished(&end.report));
+    end
+}
+
+impl Core {
+    /// An error for the audit, free of secrets.
+    pub(crate) fn redacted(&self, mut error: RecordedError) -> RecordedError {
+        error.message = self.secrets.redact(&error.message).into_owned();
+        error
+    }
+}

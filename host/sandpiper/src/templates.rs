@@ -1,0 +1,118 @@
+//! The template plugins of a run: the one that is built in, and those that the configuration names.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jsonschema::Validator;
+use sandpiper_engine::digest::Digest;
+use sandpiper_engine::fault::{Blame, Fault, Place, Problem};
+use sandpiper_engine::suggest::nearest;
+use sandpiper_runtime::component::Kind;
+use sandpiper_runtime::guest::TemplateInfo;
+use sandpiper_runtime::{Component, Runtime};
+
+use crate::config::Config;
+
+/// The template `sql`, built from `plugins/sql`.
+pub(crate) const SQL: &[u8] = include_bytes!(env!("SANDPIPER_SQL_TEMPLATE"));
+
+/// The name of the template that is built in.
+pub(crate) const SQL_NAME: &str = "sql";
+
+/// A template that was loaded, and described itself.
+pub(crate) struct Template {
+    /// Its code.
+    pub(crate) component: Component,
+    /// What it says of itself.
+    pub(crate) info: TemplateInfo,
+    /// What a step's payload must be like.
+    pub(crate) payload: Validator,
+    /// What the `configuration` must be like.
+    pub(crate) configuration: Option<Validator>,
+}
+
+/// The templates of a run, each loaded when the first change needs it.
+#[derive(Default)]
+pub(crate) struct Templates(Mutex<BTreeMap<String, Arc<Template>>>);
+
+impl Templates {
+    /// The template of a name.
+    ///
+    /// # Errors
+    ///
+    /// `change::unknown-template` with the nearest name, and whatever is wrong with the plugin's file.
+    pub(crate) async fn get(
+        &self,
+        name: &str,
+        config: &Config,
+        runtime: &Runtime,
+    ) -> Result<Arc<Template>, Problem> {
+        if let Some(template) = self.known(name) {
+            return Ok(template);
+        }
+        let configured = config.templates.iter().find(|plugin| plugin.name == name);
+        let (bytes, place): (Arc<[u8]>, Option<Place>) = match configured {
+            Some(plugin) => {
+                let bytes = std::fs::read(&plugin.path).map_err(|error| {
+                    let message =
+                        format!("the template `{name}` cannot be read from `{}`: {error}", plugin.shown);
+                    Problem::error("config::not-found", message)
+                        .at(plugin.place.clone())
+                        .help("build the plugin, or mend its path under `templates`")
+                })?;
+                (bytes.into(), Some(Place::file(plugin.shown.as_str())))
+            }
+            None if name == SQL_NAME => (SQL.into(), None),
+            None => return Err(unknown(name, config)),
+        };
+        let template = load(bytes, runtime).await.map_err(|fault| {
+            let problem = Problem::error(fault.code, format!("the template `{name}`: {}", fault.message));
+            let problem = place.into_iter().fold(problem, Problem::at);
+            fault.help.into_iter().fold(problem, Problem::help)
+        })?;
+        let template = Arc::new(template);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), template.clone());
+        Ok(template)
+    }
+
+    fn known(&self, name: &str) -> Option<Arc<Template>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+}
+
+async fn load(bytes: Arc<[u8]>, runtime: &Runtime) -> Result<Template, Fault> {
+    let digest = Digest::of(&bytes);
+    let component = runtime.load(bytes, digest)?;
+    if component.kind() != Kind::Template {
+        let message = format!("it is a {}, not a template", component.kind().as_str());
+        return Err(Fault::new("change::wrong-world", Blame::Plugin, message)
+            .with_help("a template exports `sandpiper:change/template` and a `runner`"));
+    }
+    let info = runtime.describe_template(&component).await?;
+    let payload = validator("payload-schema", &info.payload_schema)?;
+    let configuration = info
+        .configuration_schema
+        .as_deref()
+        .map(|schema| validator("configuration-schema", schema))
+        .transpose()?;
+    Ok(Template { component, info, payload, configuration })
+}
+
+fn validator(what: &str, schema: &str) -> Result<Validator, Fault> {
+    let wrong = |why: String| {
+        Fault::new("change::describe", Blame::Plugin, format!("its `{what}` is no JSON Schema: {why}"))
+            .with_help("the plugin's author has to mend it")
+    };
+    let schema: serde_json::Value = serde_json::from_str(schema).map_err(|error| wrong(error.to_string()))?;
+    jsonschema::draft202012::new(&schema).map_err(|error| wrong(error.to_string()))
+}
+
+fn unknown(name: &str, config: &Config) -> Problem {
+    let known: Vec<&str> =
+        std::iter::once(SQL_NAME).chain(config.templates.iter().map(|plugin| plugin.name.as_str())).collect();
+    let help = match nearest(name, known.iter().copied()) {
+        Some(nearest) => format!("did you mean `{nearest}`?"),
+        None => format!("the templates are {}; name another one's file under `templates`", known.join(", ")),
+    };
+    Problem::error("change::unknown-template", format!("there is no template `{name}`")).help(help)
+}
