@@ -1,0 +1,406 @@
+//! The command line's grammar: commands, options, and the help that people read.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use sandpiper::scaffold::Language;
+
+/// All that was given on the command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "sandpiper",
+    version,
+    about = "Applies changes to databases and APIs: in order, once, and with an audit.",
+    after_help = "`sandpiper help COMMAND` tells more about a command, with examples.",
+    after_long_help = FIRST_STEPS,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    max_term_width = 100
+)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const FIRST_STEPS: &str = "\
+Examples:
+  sandpiper init                       a project that applies at once
+  sandpiper new AddStatus              its next change
+  sandpiper plan                       what `apply` would do, and why
+  sandpiper apply                      apply what is pending
+  sandpiper status --check             in a script: 3 when something is pending
+  sandpiper apply --format json        one JSON document on standard output
+
+Exit codes:
+  0 done   1 a change failed   2 usage, configuration or files   3 pending (--check)
+  4 a person is needed   5 lock   6 integrity   7 unreachable   70 a bug of ours";
+
+/// Options that may stand before or after the command.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Global {
+    /// Configuration; default: sandpiper.yaml here or above
+    #[arg(short, long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Print results as `human` text or as `json`
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        hide_possible_values = true,
+        hide_default_value = true
+    )]
+    pub(crate) format: Format,
+    /// Print only errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Print more; -vv: all logs of changes too
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Colours: `auto`, `always` or `never`
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        hide_possible_values = true,
+        hide_default_value = true,
+        value_name = "WHEN"
+    )]
+    pub(crate) color: Colors,
+    /// Who runs this; default: user@host
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) operator: Option<String>,
+    /// In place of the configured environment
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) environment: Option<String>,
+    /// A variable, in place of the configured one
+    #[arg(long, global = true, value_name = "VAR=VALUE", value_parser = assignment)]
+    pub(crate) set: Vec<(String, String)>,
+    /// Only this stage
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) stage: Option<String>,
+    /// Only this tenant
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) tenant: Option<String>,
+    /// Read every file again, whatever the cache knows
+    #[arg(long, global = true)]
+    pub(crate) no_cache: bool,
+}
+
+/// How results are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    #[default]
+    Human,
+    /// One JSON document.
+    Json,
+}
+
+/// When to use colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum Colors {
+    /// On a terminal.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make a project that applies at once
+    #[command(
+        after_long_help = "Examples:\n  sandpiper init\n  sandpiper init shop && cd shop && sandpiper apply"
+    )]
+    Init {
+        /// Where; here by default
+        #[arg(value_name = "DIR", default_value = ".", hide_default_value = true)]
+        directory: PathBuf,
+    },
+    /// Make the next change, its order chosen
+    #[command(after_long_help = "\
+Examples:
+  sandpiper new AddStatus              a .sql file in the last stage
+  sandpiper new AddStatus --stage schema --language yaml
+  sandpiper new Backfill --language rust")]
+    New {
+        /// The change's name: AddStatus
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// In what it is written: `sql`, `yaml`, `rust`, ...
+        #[arg(long, value_name = "LANGUAGE", default_value = "sql", value_parser = str::parse::<Language>)]
+        language: Language,
+    },
+    /// Build guest projects to components in their stages
+    #[command(
+        after_long_help = "Examples:\n  sandpiper build\n  sandpiper build changes/data/src/_0003__Backfill"
+    )]
+    Build {
+        /// Only what lies at or below this path
+        #[arg(value_name = "PATH")]
+        path: Option<PathBuf>,
+    },
+    /// Check the configuration and the changes; connects to nothing
+    #[command(
+        after_long_help = "Examples:\n  sandpiper validate\n  sandpiper validate -c deploy/sandpiper.yaml"
+    )]
+    Validate,
+    /// Show what `apply` would do, and why
+    #[command(after_long_help = "\
+Examples:
+  sandpiper plan
+  sandpiper plan --check               exit code 3 when something is pending
+  sandpiper plan --to add-status       up to and with this change")]
+    Plan {
+        #[command(flatten)]
+        selection: Selection,
+        /// Set the exit code: 3 pending, 4 a person is needed, 6 integrity
+        #[arg(long)]
+        check: bool,
+    },
+    /// Apply what is pending
+    #[command(after_long_help = "\
+Examples:
+  sandpiper apply
+  sandpiper apply --dry-run            print the plan instead
+  sandpiper apply --to add-status      up to and with this change
+  sandpiper apply changes/             without configuration: the folder is the one stage")]
+    Apply {
+        /// Without configuration: the folder of the one stage
+        #[arg(value_name = "DIR")]
+        directory: Option<PathBuf>,
+        #[command(flatten)]
+        selection: Selection,
+        /// Print what would be done, and do nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Show each change and its state
+    #[command(after_long_help = "\
+Examples:
+  sandpiper status
+  sandpiper status --check             exit code 3 pending, 4 a person is needed, 6 integrity
+  sandpiper status --format json")]
+    Status {
+        /// Set the exit code: 3 pending, 4 a person is needed, 6 integrity
+        #[arg(long)]
+        check: bool,
+    },
+    /// See and settle what needs a person
+    #[command(subcommand, arg_required_else_help = true)]
+    Issue(IssueCommand),
+    /// Read the trail of what was done
+    #[command(subcommand, arg_required_else_help = true)]
+    Audit(AuditCommand),
+    /// See or release the locks of the stages
+    #[command(subcommand, arg_required_else_help = true)]
+    Lock(LockCommand),
+    /// Show what a component is, and what it may touch
+    #[command(after_long_help = "Examples:\n  sandpiper inspect changes/_0003__Backfill.wasm")]
+    Inspect {
+        /// A change, a template or a language plugin
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Print the JSON Schema of a file, for editors
+    #[command(after_long_help = "Examples:\n  sandpiper schema config > sandpiper.schema.json")]
+    Schema {
+        /// Of which file
+        #[arg(value_name = "config|change", hide_possible_values = true)]
+        of: SchemaOf,
+    },
+    /// Print the completions of a shell
+    #[command(
+        after_long_help = "Examples:\n  sandpiper completions bash > ~/.local/share/bash-completion/completions/sandpiper"
+    )]
+    Completions {
+        /// Which shell
+        #[arg(value_name = "SHELL")]
+        shell: Shell,
+    },
+}
+
+/// Which changes a run looks at.
+#[derive(Debug, Args)]
+pub(crate) struct Selection {
+    /// Up to and with this change, and the stages that its stage is after
+    #[arg(long, value_name = "ID", conflicts_with = "only")]
+    pub(crate) to: Option<String>,
+    /// Only this change
+    #[arg(long, value_name = "ID")]
+    pub(crate) only: Option<String>,
+}
+
+/// What to do about changes that need a person.
+#[derive(Debug, Subcommand)]
+pub(crate) enum IssueCommand {
+    /// List the changes that need a person
+    List,
+    /// Tell all that is known of them, and what to do next
+    Show {
+        /// Only this change
+        #[arg(value_name = "ID")]
+        id: Option<String>,
+    },
+    /// Record what you found when you looked at the target system
+    #[command(after_long_help = "\
+Examples:
+  sandpiper issue resolve backfill --applied --reason \"all rows are there\"
+  sandpiper issue resolve backfill --rolled-back --reason \"removed the half that was there\"
+  sandpiper issue resolve backfill --resume --after 7 --reason \"step 7 is done, 8 is not\"")]
+    Resolve {
+        /// The change
+        #[arg(value_name = "ID")]
+        id: String,
+        #[command(flatten)]
+        found: Found,
+        /// With --resume: the last step that is done
+        #[arg(long, value_name = "N", conflicts_with_all = ["applied", "rolled_back"])]
+        after: Option<u64>,
+        /// Why, for those who read the audit later
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
+}
+
+/// What a person found.
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+pub(crate) struct Found {
+    /// It is done: never run it again
+    #[arg(long)]
+    pub(crate) applied: bool,
+    /// Nothing of it is left: the next run applies it again
+    #[arg(long)]
+    pub(crate) rolled_back: bool,
+    /// The next run goes on after the last step that is done
+    #[arg(long)]
+    pub(crate) resume: bool,
+}
+
+/// What to read of the audit.
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditCommand {
+    /// List the newest entry of each change
+    List {
+        /// Every entry
+        #[arg(long)]
+        history: bool,
+    },
+    /// Tell all that happened to a change
+    Show {
+        /// The change
+        #[arg(value_name = "ID")]
+        id: String,
+    },
+    /// Check that no entry was altered or removed
+    Verify,
+}
+
+/// What to do with locks.
+#[derive(Debug, Subcommand)]
+pub(crate) enum LockCommand {
+    /// Show who holds which lock
+    Status,
+    /// Take the lock away from a holder that is gone
+    #[command(
+        after_long_help = "Examples:\n  sandpiper lock release --stage schema --reason \"the machine was lost\""
+    )]
+    Release {
+        /// Why, for those who read the audit later
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
+}
+
+/// A file that has a JSON Schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SchemaOf {
+    /// `sandpiper.yaml`
+    Config,
+    /// A YAML change
+    Change,
+}
+
+/// Splits `VAR=VALUE`.
+pub(crate) fn assignment(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some(("", _)) => Err("the variable has no name".to_owned()),
+        Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
+        None => Err(format!("give it a value: `--set {text}=VALUE`")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Arguments, clap::Error> {
+        Arguments::try_parse_from(line.split(' '))
+    }
+
+    #[test]
+    fn the_grammar_holds() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn global_options_stand_before_or_after_the_command() {
+        for line in [
+            "sandpiper -c x.yaml --format json plan --check",
+            "sandpiper plan --check --format=json -c x.yaml",
+        ] {
+            let arguments = parse(line).unwrap();
+            assert_eq!(arguments.global.format, Format::Json);
+            assert_eq!(arguments.global.config, Some(PathBuf::from("x.yaml")));
+            assert!(matches!(arguments.command, Command::Plan { check: true, .. }));
+        }
+    }
+
+    #[test]
+    fn a_variable_needs_a_name_and_a_value() {
+        assert_eq!(assignment("a=b=c"), Ok(("a".to_owned(), "b=c".to_owned())));
+        assert_eq!(assignment("a="), Ok(("a".to_owned(), String::new())));
+        assert!(assignment("=b").is_err());
+        assert!(assignment("a").unwrap_err().contains("--set a=VALUE"));
+    }
+
+    #[test]
+    fn contradictions_are_refused() {
+        for line in [
+            "sandpiper apply --to a --only b",
+            "sandpiper apply -q -v",
+            "sandpiper issue resolve a --applied --resume",
+            "sandpiper issue resolve a --applied --after 3",
+            "sandpiper issue resolve a --resume --after x",
+            "sandpiper schema changes",
+            "sandpiper status --set x",
+            "sandpiper new X --language cobol",
+        ] {
+            assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_mistyped_command_is_answered_with_the_nearest() {
+        assert!(parse("sandpiper aply").unwrap_err().to_string().contains("'apply'"));
+    }
+
+    #[test]
+    fn the_short_help_fits_the_screen() {
+        let help = Arguments::command().term_width(80).render_help().to_string();
+        assert!(help.lines().count() <= 40, "{help}");
+        assert!(help.lines().all(|line| line.chars().count() <= 80), "{help}");
+    }
+}

@@ -1,0 +1,270 @@
+//! Hands each command to the library, and its result to the output.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::CommandFactory as _;
+use sandpiper::engine::fault::Fault;
+use sandpiper::observer::{Observer, Silent};
+use sandpiper::report::{EntriesReport, Finished, LocksReport};
+use sandpiper::{Builder, Resolution, Sandpiper, Select, Stopper};
+use tokio::runtime::Runtime;
+
+use crate::args::{
+    Arguments, AuditCommand, Command, Found, Global, IssueCommand, LockCommand, SchemaOf, Selection,
+};
+use crate::bug::Panics;
+use crate::output::Output;
+use crate::render::Body;
+use crate::render::audit::Written;
+use crate::render::issue::IssueDetails;
+use crate::signals::StopOnSignal;
+use crate::watch::Watch;
+
+/// Runs a command and prints its result; gives the exit code of the process.
+pub(crate) fn run(arguments: Arguments, output: &Output, panics: &Panics) -> u8 {
+    let Arguments { global, command } = arguments;
+    if let Some(tenant) = &global.tenant {
+        let fault = Fault::usage(format!("there is no tenant `{tenant}`: the pipeline has no tenants"));
+        return output.refuse(fault.with_help("leave `--tenant` out"));
+    }
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_time().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            return output.refuse(Fault::bug(format!("the asynchronous runtime cannot start: {error}")));
+        }
+    };
+    let watch = (!output.quiet).then(|| Arc::new(Watch::new(output)));
+    let session = Session { output, panics, runtime, watch };
+    match command {
+        Command::Init { directory } => session.init(&global, &directory),
+        Command::New { name, language } => {
+            session.with(global, None, async |project| done(project.new_change(&name, language)))
+        }
+        Command::Build { path } => {
+            session.with(global, None, async |project| done(project.build(path.as_deref())))
+        }
+        Command::Validate => session.print(|| session.builder(global, None).validate()),
+        Command::Plan { selection, check: true } => {
+            session.with(global, None, async |project| project.plan_check(&select(selection)).await)
+        }
+        Command::Plan { selection, check: false } => {
+            session.with(global, None, async |project| project.plan(&select(selection)).await)
+        }
+        Command::Apply { directory, selection, dry_run } => {
+            session.apply(global, directory, selection, dry_run)
+        }
+        Command::Status { check } => session.with(global, None, async |project| project.status(check).await),
+        Command::Issue(command) => session.issue(global, command),
+        Command::Audit(command) => session.audit(global, command),
+        Command::Lock(LockCommand::Status) => {
+            session.with(global, None, async |project| project.lock_status().await)
+        }
+        Command::Lock(LockCommand::Release { reason }) => match given(reason) {
+            Ok(reason) => session.with(global, None, async |project| project.lock_release(&reason).await),
+            Err(fault) => output.finish(&Finished::<LocksReport>::refused(fault)),
+        },
+        Command::Inspect { file } => session.print(|| sandpiper::inspect(&file)),
+        Command::Schema { of: SchemaOf::Config } => output.raw(&ended(sandpiper::schema::config())),
+        Command::Schema { of: SchemaOf::Change } => output.raw(&ended(sandpiper::schema::change())),
+        Command::Completions { shell } => output.raw(&completions(shell)),
+    }
+}
+
+/// What every command needs.
+struct Session<'a> {
+    output: &'a Output,
+    panics: &'a Panics,
+    runtime: Runtime,
+    watch: Option<Arc<Watch>>,
+}
+
+impl Session<'_> {
+    fn init(&self, global: &Global, directory: &Path) -> u8 {
+        self.print(async || done(sandpiper::scaffold::init(directory, &author(global))))
+    }
+
+    fn apply(&self, global: Global, directory: Option<PathBuf>, selection: Selection, dry_run: bool) -> u8 {
+        if directory.is_some() && global.config.is_some() {
+            let fault = Fault::usage("a folder and `--config` were both given");
+            return self
+                .output
+                .refuse(fault.with_help("a folder is applied without configuration: leave one of them out"));
+        }
+        let select = select(selection);
+        if dry_run {
+            return self.with(global, directory, async |project| project.plan(&select).await);
+        }
+        self.with(global, directory, async |project| project.apply(&select).await)
+    }
+
+    fn issue(&self, global: Global, command: IssueCommand) -> u8 {
+        match command {
+            IssueCommand::List => self.with(global, None, async |project| project.issues(None).await),
+            IssueCommand::Show { id } => self
+                .with(global, None, async |project| body(project.issues(id.as_deref()).await, IssueDetails)),
+            IssueCommand::Resolve { id, found, after, reason } => {
+                let (resolution, reason) = match (resolution(&found, after), given(reason)) {
+                    (Ok(resolution), Ok(reason)) => (resolution, reason),
+                    (Err(fault), _) | (_, Err(fault)) => {
+                        return self.output.finish(&Finished::<EntriesReport>::refused(fault));
+                    }
+                };
+                self.with(global, None, async |project| {
+                    body(project.resolve_issue(&id, resolution, &reason).await, Written)
+                })
+            }
+        }
+    }
+
+    fn audit(&self, global: Global, command: AuditCommand) -> u8 {
+        match command {
+            AuditCommand::List { history } => {
+                self.with(global, None, async |project| project.audit_list(history).await)
+            }
+            AuditCommand::Show { id } => {
+                self.with(global, None, async |project| project.audit_show(&id).await)
+            }
+            AuditCommand::Verify => self.with(global, None, async |project| project.audit_verify().await),
+        }
+    }
+
+    fn builder(&self, global: Global, directory: Option<PathBuf>) -> Builder {
+        let observer: Arc<dyn Observer> = match &self.watch {
+            Some(watch) => Arc::clone(watch) as _,
+            None => Arc::new(Silent),
+        };
+        let stopper = Stopper::new();
+        let observer = Arc::new(StopOnSignal::new(observer, stopper.clone()));
+        let mut builder = Sandpiper::builder().cache(!global.no_cache).observer(observer).stopper(stopper);
+        if let Some(file) = global.config {
+            builder = builder.config(file);
+        }
+        if let Some(folder) = directory {
+            builder = builder.directory(folder);
+        }
+        if let Some(name) = global.environment {
+            builder = builder.environment(name);
+        }
+        if let Some(name) = global.stage {
+            builder = builder.stage(name);
+        }
+        if let Some(name) = global.operator {
+            builder = builder.operator(name);
+        }
+        for (name, value) in global.set {
+            builder = builder.set(name, value);
+        }
+        builder
+    }
+
+    /// Does the work on a project whose configuration is sound, and prints what it gives.
+    fn with<B, W>(&self, global: Global, directory: Option<PathBuf>, work: W) -> u8
+    where
+        B: Body + Default,
+        W: AsyncFnOnce(&Sandpiper) -> Finished<B>,
+    {
+        let built = self.panics.catch(|| self.builder(global, directory).build());
+        let project = match built {
+            Ok(Ok(project)) => project,
+            Ok(Err(fault)) | Err(fault) => return self.end(Ok(Finished::<B>::refused(fault))),
+        };
+        let finished = self.panics.catch(|| self.runtime.block_on(work(&project)));
+        // What a bug says nobody has looked through.
+        self.end(finished.map_err(|bug| Fault { message: project.redact(bug.message.clone()), ..bug }))
+    }
+
+    /// Does the work, and prints what it gives.
+    fn print<B: Body + Default, F: Future<Output = Finished<B>>>(&self, work: impl FnOnce() -> F) -> u8 {
+        self.end(self.panics.catch(|| self.runtime.block_on(work())))
+    }
+
+    fn end<B: Body + Default>(&self, finished: Result<Finished<B>, Fault>) -> u8 {
+        if let Some(watch) = &self.watch {
+            watch.stop();
+        }
+        self.output.finish(&finished.unwrap_or_else(Finished::refused))
+    }
+}
+
+/// Who writes a new change.
+fn author(global: &Global) -> String {
+    let user = || ["USER", "LOGNAME", "USERNAME"].into_iter().find_map(|name| std::env::var(name).ok());
+    global
+        .operator
+        .clone()
+        .or_else(user)
+        .filter(|name| !name.trim().is_empty())
+        .unwrap_or_else(|| "me".to_owned())
+}
+
+fn select(selection: Selection) -> Select {
+    Select { to: selection.to, only: selection.only }
+}
+
+fn done<T: Default>(result: Result<T, Fault>) -> Finished<T> {
+    result.map_or_else(Finished::refused, Finished::done)
+}
+
+fn body<T, U>(finished: Finished<T>, wrap: impl FnOnce(T) -> U) -> Finished<U> {
+    let Finished { exit, error, warnings, body } = finished;
+    Finished { exit, error, warnings, body: wrap(body) }
+}
+
+fn resolution(found: &Found, after: Option<u64>) -> Result<Resolution, Fault> {
+    match found {
+        Found { applied: true, .. } => Ok(Resolution::Applied),
+        Found { rolled_back: true, .. } => Ok(Resolution::RolledBack),
+        Found { resume: true, .. } => Ok(Resolution::Resume { after }),
+        _ => Err(Fault::usage("it is not said what was found")
+            .with_help("look at the target system, then add `--applied`, `--rolled-back` or `--resume`")),
+    }
+}
+
+/// A reason that says something.
+fn given(reason: Option<String>) -> Result<String, Fault> {
+    reason.filter(|reason| !reason.trim().is_empty()).ok_or_else(|| {
+        Fault::usage("`--reason` is missing")
+            .with_help("say why, for those who read the audit later: `--reason \"...\"`")
+    })
+}
+
+fn ended(text: impl Into<String>) -> String {
+    let mut text = text.into();
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    text
+}
+
+fn completions(shell: clap_complete::Shell) -> String {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "sandpiper", &mut script);
+    String::from_utf8_lossy(&script).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_says_something() {
+        assert!(given(None).is_err() && given(Some(" ".to_owned())).is_err());
+        assert_eq!(given(Some("lost".to_owned())), Ok("lost".to_owned()));
+    }
+
+    #[test]
+    fn a_person_says_what_was_found() {
+        let found = Found { applied: false, rolled_back: false, resume: false };
+        assert!(resolution(&found, Some(3)).is_err());
+        let resume = resolution(&Found { resume: true, ..found }, Some(3));
+        assert!(matches!(resume, Ok(Resolution::Resume { after: Some(3) })));
+    }
+
+    #[test]
+    fn every_shell_gets_a_script() {
+        for shell in <clap_complete::Shell as clap::ValueEnum>::value_variants() {
+            assert!(completions(*shell).contains("sandpiper"), "{shell}");
+        }
+    }
+}

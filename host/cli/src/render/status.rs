@@ -1,0 +1,118 @@
+//! Each change and its state.
+
+use sandpiper::engine::entry::State;
+use sandpiper::report::{StatusChange, StatusReport};
+
+use super::style::{Ink, clean, count, duration, time};
+use super::table::{Cell, Table};
+use super::{Body, View};
+
+impl Body for StatusReport {
+    fn text(&self, view: View) -> String {
+        let mut table = Table::default();
+        for stage in &self.stages {
+            table.line(format!("  {}", view.palette.paint(Ink::Head, &clean(&stage.name))));
+            for it in &stage.changes {
+                change(&mut table, it);
+            }
+        }
+        let changes = self.stages.iter().map(|stage| stage.changes.len()).sum();
+        let mut summary = format!("{}, {} pending", count(changes, "change"), self.pending);
+        match self.issues {
+            0 => {}
+            1 => summary.push_str("; 1 needs a person: `sandpiper issue show`"),
+            many => summary.push_str(&format!("; {many} need a person: `sandpiper issue list`")),
+        }
+        format!("{}{summary}\n", table.render(view.palette))
+    }
+
+    fn is_empty(&self) -> bool {
+        self.stages.is_empty()
+    }
+}
+
+fn change(table: &mut Table, change: &StatusChange) {
+    let (mark, ink) = if change.blocked { ("✗", Ink::Bad) } else { mark(change.state) };
+    let words = change.state.map_or_else(|| "pending".to_owned(), state);
+    let flags = [
+        (change.modified, "modified"),
+        (change.missing, "missing"),
+        (change.rebuilt, "rebuilt"),
+        (change.blocked, "needs a person"),
+    ];
+    let flags: Vec<_> = flags.into_iter().filter_map(|(set, word)| set.then_some(word)).collect();
+    table.row(
+        4,
+        vec![
+            Cell::mark(mark).ink(ink),
+            Cell::new(format!("{} {}", change.order, change.name)),
+            Cell::new(&change.id).ink(Ink::Faint),
+            Cell::new(words).ink(ink),
+            Cell::new(change.applied_at.map(time).unwrap_or_default()),
+            Cell::new(change.duration_ms.map(duration).unwrap_or_default()).right(),
+            Cell::new(&change.target_system).ink(Ink::Faint),
+            Cell::new(flags.join(", ")).ink(Ink::Odd),
+        ],
+    );
+}
+
+/// A state in words for people: `rolled back`.
+pub(crate) fn state(state: State) -> String {
+    state.as_str().replace('-', " ")
+}
+
+/// The mark and colour of a state.
+pub(crate) fn mark(state: Option<State>) -> (&'static str, Ink) {
+    match state {
+        None | Some(State::RolledBack | State::Undone | State::MarkedRolledBack) => ("•", Ink::Faint),
+        Some(State::Applied | State::MarkedApplied | State::Baselined) => ("✓", Ink::Good),
+        Some(State::Started | State::Undoing | State::MarkedResumable) => ("•", Ink::Odd),
+        Some(State::Failed | State::RollbackFailed | State::UndoFailed) => ("✗", Ink::Bad),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sandpiper::engine::digest::Digest;
+    use sandpiper::report::StatusStage;
+
+    use super::*;
+
+    fn shown(name: &str, state: Option<State>) -> StatusChange {
+        StatusChange {
+            id: name.to_lowercase(),
+            order: "0001".to_owned(),
+            name: name.to_owned(),
+            author: "me".to_owned(),
+            target_system: "db".to_owned(),
+            state,
+            digest: Digest::ZERO,
+            modified: false,
+            missing: false,
+            rebuilt: false,
+            blocked: false,
+            applied_at: None,
+            duration_ms: None,
+        }
+    }
+
+    #[test]
+    fn a_status_shows_state_time_and_what_is_odd() {
+        let mut edited = shown("A", Some(State::Applied));
+        edited.modified = true;
+        edited.applied_at = Some("2026-01-02T03:04:05.6Z".parse().unwrap());
+        edited.duration_ms = Some(3);
+        let mut broken = shown("B", Some(State::RollbackFailed));
+        broken.blocked = true;
+        let stages =
+            vec![StatusStage { name: "s".to_owned(), changes: vec![edited, broken, shown("C", None)] }];
+        let text = StatusReport { stages, pending: 2, issues: 1 }.text(View::default());
+        let expected = "  s
+    ✓ 0001 A  a  applied          2026-01-02 03:04:05Z  3 ms  db  modified
+    ✗ 0001 B  b  rollback failed                              db  needs a person
+    • 0001 C  c  pending                                      db
+3 changes, 2 pending; 1 needs a person: `sandpiper issue show`
+";
+        assert_eq!(text, expected);
+    }
+}

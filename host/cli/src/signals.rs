@@ -1,0 +1,53 @@
+//! SIGINT and SIGTERM: the first asks the run to stop in good order, the second ends the process at once.
+//!
+//! They are listened for once a run begins to work; before that there is nothing to put in order.
+
+use std::sync::{Arc, Once};
+
+use sandpiper::observer::{Event, Observer};
+use sandpiper::{Asked, Stopper};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+/// Listens to signals from the first event of a run on, and passes every event on.
+pub(crate) struct StopOnSignal {
+    observer: Arc<dyn Observer>,
+    stopper: Stopper,
+    listening: Once,
+}
+
+impl StopOnSignal {
+    /// Signals go to `stopper`, events to `observer`.
+    pub(crate) fn new(observer: Arc<dyn Observer>, stopper: Stopper) -> Self {
+        Self { observer, stopper, listening: Once::new() }
+    }
+}
+
+impl Observer for StopOnSignal {
+    fn event(&self, event: &Event<'_>) {
+        if matches!(event, Event::StageStarted { .. } | Event::Waiting { .. }) {
+            self.listening.call_once(|| listen(self.stopper.clone()));
+        }
+        self.observer.event(event);
+    }
+}
+
+/// Where signals cannot be listened to, they end the process, which the next run recovers from like from any crash.
+fn listen(stopper: Stopper) {
+    let Ok(mut signals) = Signals::new([SIGINT, SIGTERM]) else { return };
+    let listen = move || {
+        let mut first = None;
+        for signal in signals.forever() {
+            let asked =
+                *first.get_or_insert(if signal == SIGINT { Asked::Interrupt } else { Asked::Terminate });
+            if stopper.stop(asked) {
+                eprintln!(
+                    "stopping: the running change is told, and given its grace; once more to end at once"
+                );
+            } else {
+                std::process::exit(i32::from(asked.exit().code()));
+            }
+        }
+    };
+    drop(std::thread::Builder::new().name("signals".to_owned()).spawn(listen));
+}
