@@ -1,0 +1,58 @@
+//! SIGTERM and SIGINT: the running change is stopped cleanly, and its state recorded.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use sandpiper_tests::{MARKED, Project, Running, SHARED, component};
+
+const ID: &str = "test-guest-cases-transactional-0000000001";
+
+fn signal(running: &Running, name: &str) {
+    let status = Command::new("kill").args(["-s", name, &running.id().to_string()]).status().unwrap();
+    assert!(status.success());
+}
+
+/// A run whose guest is at work: its lease is held, and a moment has passed since.
+fn running(project: &Project, settings: &str) -> Running {
+    let running = project.start(&format!("apply --format json {settings}"));
+    let since = Instant::now();
+    while project.json("status").at("/stages/0/changes/0/state") != "started" {
+        assert!(since.elapsed() < Duration::from_secs(60), "it does not start");
+    }
+    std::thread::sleep(Duration::from_millis(300));
+    running
+}
+
+#[test]
+fn a_change_that_is_told_to_stop_is_rolled_back_and_recorded() {
+    for (configuration, name, code) in [(SHARED, "TERM", 143), (MARKED, "INT", 130)] {
+        let project = Project::new(configuration);
+        project.write("changes/_0001__Guest.wasm", component("cases"));
+        project.sql("changes/_0002__B", "b", "CREATE TABLE b (id INTEGER);");
+        let running = running(&project, "--set case=wait-for-cancel");
+        signal(&running, name);
+        let outcome = running.wait().exits(code);
+        assert_eq!(
+            (outcome.of(ID, "outcome"), outcome.of("b", "outcome")),
+            ("rolled-back".into(), "not-reached".into())
+        );
+        assert_eq!(project.history(ID), ["started", "failed", "rolled-back"]);
+        assert!(project.tables().is_empty());
+        assert_eq!(project.json("lock status").exits(0).at("/locks/0/held"), false);
+        project.json("apply --set case=normal").exits(0);
+    }
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once_which_equals_a_crash() {
+    let project = Project::new(MARKED);
+    project.configure(crate::LOCK);
+    project.write("changes/_0001__Guest.wasm", component("cases"));
+    let running = running(&project, "--set case=sleep --set milliseconds=600000");
+    signal(&running, "TERM");
+    std::thread::sleep(Duration::from_millis(200));
+    signal(&running, "TERM");
+    running.wait().exits(143);
+    project.json("apply --set case=normal").exits(0);
+    assert_eq!(project.json("audit verify").exits(0).at("/valid"), true);
+}

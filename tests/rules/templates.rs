@@ -1,0 +1,45 @@
+//! Templates: plugins of the user's own, named by path.
+
+use sandpiper_tests::{Project, plugin};
+
+fn project() -> Project {
+    let project = Project::shared();
+    project.configure("templates: { seed: plugins/seed.wasm }");
+    project.write("plugins/seed.wasm", plugin("sql"));
+    let text =
+        "id: a\nauthor: t\ntarget-system: target\ntemplate: seed\napply: CREATE TABLE a (id INTEGER)\n";
+    project.write("changes/_0001__A.yaml", text);
+    project
+}
+
+#[test]
+fn a_template_by_path_runs_data_files() {
+    let project = project();
+    project.applied();
+    assert_eq!(project.tables(), ["a"]);
+    let entry = project.json("audit show a").exits(0).at("/entry");
+    assert_eq!(entry["template_digest"].as_str().map(str::len), Some(64), "{entry}");
+    assert_eq!(project.json("inspect plugins/seed.wasm").exits(0).text("/kind"), "template");
+}
+
+#[test]
+fn an_unknown_template_is_a_problem_that_names_the_nearest() {
+    let project = project();
+    let text = project.read("changes/_0001__A.yaml").replace("template: seed", "template: sed");
+    project.write("changes/_0001__A.yaml", text);
+    let outcome = project.json("apply").exits(2);
+    assert!(outcome.codes().contains(&"change::unknown-template".to_owned()), "{outcome}");
+    assert!(outcome.stdout.contains("`seed`"), "{outcome}");
+    assert!(!project.has("target.db"));
+}
+
+#[test]
+fn a_template_that_is_not_there_or_no_plugin_is_a_problem() {
+    let project = project();
+    project.remove("plugins/seed.wasm");
+    let outcome = project.json("apply").exits(2);
+    assert!(outcome.stdout.contains("plugins/seed.wasm"), "{outcome}");
+    project.write("plugins/seed.wasm", sandpiper_tests::component("minimal"));
+    project.json("apply").exits(2);
+    assert!(!project.has("target.db"));
+}

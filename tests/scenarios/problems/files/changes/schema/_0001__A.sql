@@ -1,0 +1,2 @@
+-- sandpiper: id=a target-system=shop-db
+CREATE TABLE a (id INTEGER);

@@ -1,0 +1,17 @@
+//! The harness of the black-box tests: temporary projects, the binary that is run in them, and what came of it.
+
+mod built;
+mod database;
+mod outcome;
+mod process;
+mod project;
+mod tree;
+mod words;
+
+pub use built::{binary, component, component_with_id, plugin};
+pub use database::{open, rows, schema};
+pub use outcome::Outcome;
+pub use process::{Running, environment};
+pub use project::{MARKED, Project, SHARED};
+pub use tree::{Tree, copy_folder};
+pub use words::words;
