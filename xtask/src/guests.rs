@@ -1,0 +1,23 @@
+//! Builds the components that the tests run.
+
+use anyhow::Result;
+
+use crate::setup;
+use crate::shell::{self, cargo};
+
+/// `cargo xtask guests`.
+pub(crate) fn run() -> Result<()> {
+    setup::target()?;
+    shell::run(cargo(&[
+        "build",
+        "--locked",
+        "--package",
+        "sandpiper-test-guests",
+        "--lib",
+        "--examples",
+        "--target",
+        "wasm32-wasip2",
+        "--profile",
+        "guest",
+    ]))
+}

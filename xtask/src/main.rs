@@ -1,0 +1,42 @@
+//! `cargo xtask`: everything that this repository does to itself. Each command does its own set-up.
+
+mod bench;
+mod demo;
+mod guests;
+mod setup;
+mod shell;
+mod test;
+mod wit;
+
+use anyhow::{Result, bail};
+
+const USAGE: &str = "\
+usage: cargo xtask COMMAND
+
+  demo             applies the quickstart, and shows what became of it
+  test             everything that CI runs: set-up, format, lints, tests, guests
+  setup            installs what the tests need
+  wit              checks that the WIT parses, for every world
+  guests           builds the components that tests and examples run
+  bench noop       times a run with nothing to do over 1,000 changes
+  bench apply      times applying 1,000 changes
+";
+
+fn main() -> Result<()> {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["demo"] => demo::run(),
+        ["test"] => test::run(),
+        ["setup"] => setup::run(),
+        ["wit"] => wit::run(),
+        ["guests"] => guests::run(),
+        ["bench", "noop"] => bench::noop(),
+        ["bench", "apply"] => bench::apply_all(),
+        [] | ["help" | "--help" | "-h"] => {
+            print!("{USAGE}");
+            Ok(())
+        }
+        other => bail!("`{}` is no command of xtask\n\n{USAGE}", other.join(" ")),
+    }
+}

@@ -1,0 +1,52 @@
+//! Installs what the tests need: the WASM target, and from Debian's packages what they compare with.
+
+use anyhow::{Context, Result, bail};
+
+use crate::shell::{self, command};
+
+/// Programs that tests start, and the Debian package that has each.
+const PROGRAMS: &[(&str, &str)] = &[("cc", "build-essential"), ("sqlite3", "sqlite3")];
+
+/// `cargo xtask setup`.
+pub(crate) fn run() -> Result<()> {
+    target()?;
+    programs()
+}
+
+/// The target that guests are built for.
+pub(crate) fn target() -> Result<()> {
+    let installed = command("rustup", &["target", "list", "--installed"])
+        .output()
+        .context("`rustup` could not be started: install Rust with rustup, then run this again")?;
+    if String::from_utf8_lossy(&installed.stdout).lines().any(|line| line == "wasm32-wasip2") {
+        return Ok(());
+    }
+    shell::run(command("rustup", &["target", "add", "wasm32-wasip2"]))
+}
+
+fn programs() -> Result<()> {
+    let missing: Vec<&str> =
+        PROGRAMS.iter().filter(|(program, _)| !is_there(program)).map(|(_, package)| *package).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    if !is_there("apt-get") {
+        bail!("these are missing, and this is no Debian machine: install {}", missing.join(", "));
+    }
+    let is_root = command("id", &["-u"]).output().is_ok_and(|output| output.stdout == b"0\n");
+    let apt = |arguments: &[&str]| {
+        let mut all = vec!["apt-get"];
+        all.extend(arguments);
+        let (program, rest) = if is_root { ("env", all.as_slice()) } else { ("sudo", all.as_slice()) };
+        shell::run(command(program, rest))
+    };
+    apt(&["update", "-q"])?;
+    let mut install = vec!["install", "-q", "-y", "--no-install-recommends"];
+    install.extend(&missing);
+    apt(&install)
+}
+
+fn is_there(program: &str) -> bool {
+    std::env::var_os("PATH")
+        .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(program).is_file()))
+}
