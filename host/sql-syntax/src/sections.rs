@@ -50,9 +50,17 @@ impl std::error::Error for SectionError {}
 ///
 /// # Errors
 ///
-/// A section that stands twice, and a statement before the first marker.
+/// A section that stands twice, a statement before the first marker, and a line that is nearly a marker: read as a
+/// comment, it would let a rollback run as part of apply.
 pub fn sections(text: &str, dialect: Dialect) -> Result<Sections<'_>, SectionError> {
     let scan = scan(text, dialect);
+    if let Some((offset, part)) = scan.nearly {
+        return Err(SectionError {
+            offset,
+            message: "this is nearly the beginning of a section".to_owned(),
+            help: format!("write `-- {}`, or make it a comment that says more", part.name()),
+        });
+    }
     let mut sections = Sections { header: find_header(text), apply: None, rollback: None, verify: None };
     let Some(first) = scan.markers.first() else {
         sections.apply = Some(Section { body: text, offset: 0 });
@@ -113,10 +121,12 @@ struct Scan {
     markers: Vec<Marker>,
     /// Where the first token stands that is no comment.
     first_statement: Option<usize>,
+    /// The first line that is nearly a marker, and of which section.
+    nearly: Option<(usize, Part)>,
 }
 
 fn scan(text: &str, dialect: Dialect) -> Scan {
-    let mut scan = Scan { markers: Vec::new(), first_statement: None };
+    let mut scan = Scan { markers: Vec::new(), first_statement: None, nearly: None };
     let mut lexer = Lexer::new(text, dialect);
     // Whether only blanks stand between the start of the line and the next token.
     let mut at_line_start = true;
@@ -151,7 +161,11 @@ fn scan(text: &str, dialect: Dialect) -> Scan {
 impl Scan {
     /// Adds the marker that the line `start..end` is, if it is one.
     fn take_line(&mut self, text: &str, start: usize, end: usize) {
-        let Some(part) = text.get(start..end).and_then(part_of) else {
+        let line = text.get(start..end).unwrap_or_default();
+        let Some(part) = part_of(line) else {
+            if let Some(part) = nearly(line) {
+                self.nearly.get_or_insert((start, part));
+            }
             return;
         };
         let rest = text.get(end..).unwrap_or_default();
@@ -179,6 +193,29 @@ fn part_of(line: &str) -> Option<Part> {
         "rollback" => Some(Part::Rollback),
         "verify" => Some(Part::Verify),
         _ => None,
+    }
+}
+
+/// The section whose marker a line almost is: its one word in other letters, or one letter away.
+fn nearly(line: &str) -> Option<Part> {
+    let comment = line.trim_start_matches('\u{feff}').trim_ascii().strip_prefix("--")?;
+    let word = comment.trim_ascii().trim_end_matches(':').to_ascii_lowercase();
+    [Part::Apply, Part::Rollback, Part::Verify].into_iter().find(|part| is_near(&word, part.name()))
+}
+
+/// Whether two words differ by at most one letter that is missing, too many, or another one.
+fn is_near(word: &str, name: &str) -> bool {
+    let (word, name) = (word.as_bytes(), name.as_bytes());
+    if word.len().abs_diff(name.len()) > 1 {
+        return false;
+    }
+    let same = word.iter().zip(name).take_while(|(a, b)| a == b).count();
+    let rest =
+        |text: &[u8], skipped: usize| text.get(same + skipped..).map(<[u8]>::to_vec).unwrap_or_default();
+    match word.len().cmp(&name.len()) {
+        std::cmp::Ordering::Equal => rest(word, 1) == rest(name, 1),
+        std::cmp::Ordering::Greater => rest(word, 1) == rest(name, 0),
+        std::cmp::Ordering::Less => rest(word, 0) == rest(name, 1),
     }
 }
 
@@ -246,6 +283,30 @@ mod tests {
     fn a_statement_before_the_first_marker_is_an_error_at_its_place() {
         let error = sections("-- sandpiper: id=a\nA;\n-- rollback\nB;", Dialect::Sqlite).unwrap_err();
         assert_eq!((error.offset, error.help.as_str()), (19, "put a line `-- apply` before it"));
+    }
+
+    #[test]
+    fn a_line_that_is_nearly_a_marker_is_an_error_at_its_place() {
+        for nearly in [
+            "-- Rollback",
+            "--ROLLBACK",
+            "-- rolback",
+            "-- rollback:",
+            "-- rollbacks",
+            "-- roll back",
+            "-- rollbacc",
+            "-- Apply",
+            "-- veriffy",
+        ] {
+            let error = sections(&format!("-- apply\nA;\n{nearly}\nB;"), Dialect::Sqlite).unwrap_err();
+            assert_eq!(error.offset, 12, "{nearly}");
+        }
+        for comment in ["-- rollback of the old way", "-- down", "-- supply", "-- a", "--", "/* Rollback */"]
+        {
+            let text = format!("-- apply\nA;\n{comment}\nB;");
+            assert!(sections(&text, Dialect::Sqlite).is_ok(), "{comment}");
+        }
+        assert!(sections("SELECT '\n-- Rollback\n';", Dialect::Sqlite).is_ok());
     }
 
     #[test]
