@@ -6,7 +6,7 @@ use sandpiper_engine::entry::{Mode, Record, State};
 use sandpiper_engine::fault::{Blame, Fault};
 use sandpiper_engine::plan::{Action, Planned};
 use sandpiper_engine::recovery::{self, Settled, Verdict};
-use sandpiper_engine::store::{Condition, Draft};
+use sandpiper_engine::store::{AppendError, Condition, Draft};
 use sandpiper_runtime::guest::{self, Answer, Context, Loan};
 use sandpiper_runtime::stop::Stop;
 use sandpiper_runtime::target::{Opening, Target};
@@ -85,7 +85,11 @@ pub(crate) async fn settle(
         ..newest.record
     };
     let draft = Draft { record, condition: Condition::Newest(planned.newest()) };
-    run.core.store.append(run.held.lease(), &[draft]).await?;
+    match run.core.store.append(run.held.lease(), &[draft]).await {
+        // Somebody settled it meanwhile: what is there now is planned on.
+        Err(AppendError::Superseded(_)) => return Ok(Found { answer, recorded_applied: false }),
+        appended => appended?,
+    };
     if state.mode == Mode::Marked {
         // A marker that stays is garbage, not a fault: the attempt's end is recorded.
         drop(target.forget_markers(state.attempt_id.as_slice()).await);
