@@ -25,6 +25,7 @@
 mod clock;
 mod commands;
 pub mod config;
+mod exit;
 pub mod guests;
 mod load;
 mod lock;

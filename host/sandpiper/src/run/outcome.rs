@@ -99,22 +99,6 @@ fn helped(fault: Fault, help: &str) -> Fault {
     if fault.help.is_some() { fault } else { fault.with_help(help) }
 }
 
-impl Exit {
-    /// What a fault inside a run means for the exit code.
-    pub(crate) fn in_a_run(fault: &Fault) -> Self {
-        match fault.code {
-            "bug" => Self::Bug,
-            // The code is that of the signal, which the run knows.
-            "interrupted" => Self::Done,
-            "lock::lost" | "lock::busy" => Self::Lock,
-            "plan::blocked" => Self::Manual,
-            "audit::broken" => Self::Integrity,
-            code if code.starts_with("store::") || code.starts_with("target::") => Self::Unreachable,
-            _ => Self::Failed,
-        }
-    }
-}
-
 impl ChangeResult {
     /// For the report.
     pub(crate) fn report(&self, planned: &Planned, state: Option<State>) -> ChangeReport {
