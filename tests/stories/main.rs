@@ -1,0 +1,49 @@
+//! The stories of `examples/`, each told by the binary.
+
+use std::path::Path;
+
+use sandpiper_tests::{Project, copy_folder, open};
+
+/// A copy of an example, where a run can leave what it makes.
+fn example(name: &str) -> Project {
+    let project = Project::empty();
+    copy_folder(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(name), project.folder());
+    project
+}
+
+/// Lets a project be built with the toolchain that builds these tests.
+fn allow_cargo(project: &mut Project) {
+    let home = std::env::var("HOME").unwrap();
+    for (name, folder) in [("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup")] {
+        let value = std::env::var(name).unwrap_or_else(|_| format!("{home}/{folder}"));
+        project.set_variable(name, &value);
+    }
+    if let Ok(toolchain) = std::env::var("RUSTUP_TOOLCHAIN") {
+        project.set_variable("RUSTUP_TOOLCHAIN", &toolchain);
+    }
+}
+
+#[test]
+fn the_quickstart_fails_once_is_mended_and_is_then_applied_as_a_whole() {
+    let mut project = example("quickstart");
+    allow_cargo(&mut project);
+    let built = project.json("build").exits(0);
+    assert!(built.at("/built/0/size").as_u64().is_some_and(|size| size < 100_000), "{built}");
+    let failed = project.json("apply").exits(1);
+    assert_eq!(failed.of("fill-status", "outcome"), "rolled-back");
+    assert_eq!(failed.of("normalise-customers", "outcome"), "not-reached");
+    let place = failed.change("fill-status")["error"].clone();
+    assert_eq!((&place["file"], &place["line"]), (&"changes/data/_0002__FillStatus.sql".into(), &5.into()));
+
+    let mended = project.read("mended/_0002__FillStatus.sql");
+    project.write("changes/data/_0002__FillStatus.sql", mended);
+    let applied = project.json("apply").exits(0);
+    assert_eq!((applied.stage("schema"), applied.stage("data")), ("complete".into(), "complete".into()));
+    let open_orders = "SELECT count(*) FROM orders WHERE status IS NULL OR currency <> 'EUR' OR customer <> lower(customer)";
+    let left =
+        open(&project.path("orders.db")).query_row(open_orders, [], |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!(left, 0);
+    assert_eq!(project.json("audit verify").exits(0).at("/valid"), true);
+    assert!(project.json("build").exits(0).at("/built/0/unchanged").as_bool().unwrap());
+    assert_eq!(project.json("apply").exits(0).counts()[0], 0);
+}
