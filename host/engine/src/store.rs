@@ -233,6 +233,11 @@ pub struct EntryQuery {
 }
 
 impl EntryQuery {
+    /// Every entry of one change.
+    pub fn of_change(scope: Scope, change_id: ChangeId) -> Self {
+        Self { change_id: Some(change_id), ..Self::all(scope) }
+    }
+
     /// Every entry of a scope.
     pub fn all(scope: Scope) -> Self {
         Self { scope, change_id: None, newest_only: false, after: None, limit: None }

@@ -8,12 +8,12 @@ use sandpiper_engine::change::{Change, ChangeId, check_author};
 use sandpiper_engine::digest::Digest;
 use sandpiper_engine::fault::{Blame, Fault, Place, Problem};
 use sandpiper_engine::plan::{SelectionError, Stage};
-use sandpiper_engine::scope::{StageName, SystemName};
+use sandpiper_engine::scope::SystemName;
 use sandpiper_engine::store::Store;
 use sandpiper_engine::suggest::nearest;
 use sandpiper_runtime::{Component, Runtime, guest};
 
-use crate::config::{Condition, Config};
+use crate::config::{Condition, Config, unknown_stage};
 use crate::project::{self, ChangeFile, ChangeInfo, FileKind, Project, Retry};
 use crate::run::ready::Ready;
 
@@ -283,7 +283,9 @@ fn declared(described: guest::ChangeInfo) -> Result<ChangeInfo, Vec<Problem>> {
 pub(crate) fn selection_fault(error: &SelectionError, stages: &[Stage]) -> Fault {
     match error {
         SelectionError::UnknownChange(id) => unknown_change(id.as_str(), stages),
-        SelectionError::UnknownStage(name) => unknown_stage(name, stages),
+        SelectionError::UnknownStage(name) => {
+            unknown_stage(name.as_str(), stages.iter().map(|stage| stage.name.as_str()))
+        }
         SelectionError::EarlierPending { only, earlier } => Fault::usage(format!(
             "`{only}` cannot be applied alone: `{earlier}`, which is ordered before it, is pending"
         ))
@@ -299,13 +301,4 @@ pub(crate) fn unknown_change(id: &str, stages: &[Stage]) -> Fault {
         None => "see the ids with `sandpiper status`".to_owned(),
     };
     Fault::new("usage", Blame::User, format!("there is no change `{id}`")).with_help(help)
-}
-
-fn unknown_stage(name: &StageName, stages: &[Stage]) -> Fault {
-    let names: Vec<&str> = stages.iter().map(|stage| stage.name.as_str()).collect();
-    let help = match nearest(name.as_str(), names.iter().copied()) {
-        Some(nearest) => format!("did you mean `{nearest}`?"),
-        None => format!("the stages are: {}", names.join(", ")),
-    };
-    Fault::usage(format!("there is no stage `{name}`")).with_help(help)
 }

@@ -11,26 +11,18 @@ use sandpiper_engine::store::{Acquisition, Holder, Lease, Owner, Renewal, Store}
 use sandpiper_runtime::stop::{Stop, StopReason};
 
 use crate::clock::since_boot;
+use crate::config::LockSettings;
+use crate::observer::{Event, Observer};
 use crate::process::is_gone;
 use crate::stopping::Stopper;
-
-/// How long leases last, and how long they are waited for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct LockTimes {
-    /// How long a lease lasts unless it is renewed.
-    pub(crate) lease: Duration,
-    /// How long to wait for one.
-    pub(crate) wait: Duration,
-    /// How often to ask while waiting.
-    pub(crate) retry: Duration,
-}
 
 /// The leases of one run, and the thread that renews them. The thread starts with the first lease.
 pub(crate) struct Leases {
     store: Arc<dyn Store>,
     owner: Owner,
-    times: LockTimes,
+    times: LockSettings,
     stopper: Stopper,
+    observer: Arc<dyn Observer>,
     keeper: Mutex<Option<Keeper>>,
 }
 
@@ -68,20 +60,22 @@ struct KeeperShared {
 
 impl Leases {
     /// The leases of a run.
-    pub(crate) fn new(store: Arc<dyn Store>, owner: Owner, times: LockTimes, stopper: Stopper) -> Self {
-        Self { store, owner, times, stopper, keeper: Mutex::default() }
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        owner: Owner,
+        times: LockSettings,
+        stopper: Stopper,
+        observer: Arc<dyn Observer>,
+    ) -> Self {
+        Self { store, owner, times, stopper, observer, keeper: Mutex::default() }
     }
 
-    /// Takes a lease, waiting for whoever holds it. `waiting` is told who that is, each time it was asked.
+    /// Takes a lease, waiting for whoever holds it. The observer hears who that is, each time it was asked.
     ///
     /// # Errors
     ///
     /// `lock::busy` when it was not free in time, and what the store says.
-    pub(crate) async fn acquire(
-        &self,
-        key: &LockKey,
-        mut waiting: impl FnMut(&Holder, Duration),
-    ) -> Result<HeldLease, Fault> {
+    pub(crate) async fn acquire(&self, key: &LockKey) -> Result<HeldLease, Fault> {
         let begun = since_boot();
         let mut gone = None;
         loop {
@@ -105,7 +99,8 @@ impl Leases {
             if waited >= self.times.wait {
                 return Err(busy(key, &holder, waited));
             }
-            waiting(&holder, waited);
+            let who = format!("{} on {}", holder.owner.operator, holder.owner.host);
+            self.observer.event(&Event::Waiting { stage: key.stage.as_str(), holder: &who, waited });
             tokio::time::sleep(jittered(self.times.retry).min(self.times.wait.saturating_sub(waited))).await;
         }
     }

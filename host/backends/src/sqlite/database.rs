@@ -126,25 +126,10 @@ impl Database {
         self.writer.clone().lock_owned().await
     }
 
-    /// A new connection that writes.
+    /// A new connection of the change's or of the host's own.
     pub(crate) fn open(&self, access: Access) -> rusqlite::Result<Writer> {
         let stopped = Arc::new(AtomicBool::new(false));
         let mut connection = connection::open(&self.path, access, self.options.busy, stopped.clone())?;
-        let guard = Guard::install(&mut connection)?;
-        Ok(Writer {
-            connection,
-            guard,
-            stopped,
-            settings: Vec::new(),
-            store_checked: false,
-            references: None,
-        })
-    }
-
-    /// A new connection that only looks.
-    pub(crate) fn open_to_look(&self) -> rusqlite::Result<Writer> {
-        let stopped = Arc::new(AtomicBool::new(false));
-        let mut connection = connection::open(&self.path, Access::Look, self.options.busy, stopped.clone())?;
         let guard = Guard::install(&mut connection)?;
         Ok(Writer {
             connection,

@@ -159,7 +159,7 @@ impl SqliteTarget {
 
     fn open_to_look(&self) -> Result<SqliteSession, TargetError> {
         self.reachable()?;
-        let writer = self.database.open_to_look().map_err(|error| self.explain(&error))?;
+        let writer = self.database.open(Access::Look).map_err(|error| self.explain(&error))?;
         SqliteSession::new(writer, Rules::Looking, None)
     }
 }

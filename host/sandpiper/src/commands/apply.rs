@@ -1,7 +1,7 @@
 //! `apply`: loads, plans, makes ready what is pending, and runs it.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Instant;
 
 use sandpiper_engine::change::ChangeId;
@@ -10,7 +10,7 @@ use sandpiper_engine::plan::{Action, Plan, Planned, PlannedStage, Selection};
 
 use super::{Opened, Sandpiper, Select, redact_stages};
 use crate::clock::milliseconds;
-use crate::lock::{Leases, LockTimes};
+use crate::lock::Leases;
 use crate::observer::Event;
 use crate::report::{Counts, Exit, Finished, Report};
 use crate::run::Core;
@@ -94,15 +94,19 @@ impl Sandpiper {
         let store = opened.systems.store().clone();
         store.prepare().await?;
         let config = &opened.changes.config;
-        let lock = &config.lock;
-        let times = LockTimes { lease: lock.lease, wait: lock.wait, retry: lock.retry };
         let parallelism = config.parallelism;
         let owner = self.owner();
         let core = Arc::new(Core {
             store_identity: store.identity().await?,
             runtime: self.runtime.clone(),
             systems: opened.systems,
-            leases: Leases::new(store.clone(), owner.clone(), times, self.stopper.clone()),
+            leases: Leases::new(
+                store.clone(),
+                owner.clone(),
+                config.lock,
+                self.stopper.clone(),
+                self.observer.clone(),
+            ),
             store,
             owner,
             scope: self.scope(),
@@ -115,7 +119,7 @@ impl Sandpiper {
             selection,
             keeps_artifacts: config.keep_artifacts,
             changes: opened.changes,
-            readied: Mutex::new(readied),
+            readied,
             first: plan,
         });
         // The executor of an application must not wait for guests and embedded databases: the run has its own thread.

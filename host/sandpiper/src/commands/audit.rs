@@ -51,7 +51,7 @@ impl Sandpiper {
         if store.states(&self.scope()).await?.is_none() {
             return Ok(HistoryReport::default());
         }
-        let query = EntryQuery { change_id: Some(change_id), ..EntryQuery::all(self.scope()) };
+        let query = EntryQuery::of_change(self.scope(), change_id);
         let entries = store.entries(&query).await?;
         if entries.is_empty() {
             let newest = EntryQuery { newest_only: true, ..EntryQuery::all(self.scope()) };

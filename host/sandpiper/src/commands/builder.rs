@@ -127,15 +127,8 @@ impl Builder {
         let config = file.and_then(|file| file.resolve(None, &secrets)).map_err(Fault::from_problems);
         let config = config.map_err(|fault| secrets.redact_fault(fault))?;
         refuse_what_is_not_there(&config)?;
-        if let Some(stage) = &self.stage
-            && !config.stages.iter().any(|known| known.name.as_str() == stage)
-        {
-            let stages: Vec<_> = config.stages.iter().map(|stage| stage.name.as_str()).collect();
-            let help = match sandpiper_engine::suggest::nearest(stage, stages.iter().copied()) {
-                Some(nearest) => format!("did you mean `{nearest}`?"),
-                None => format!("the stages are: {}", stages.join(", ")),
-            };
-            return Err(Fault::usage(format!("there is no stage `{stage}`")).with_help(help));
+        if let Some(stage) = &self.stage {
+            config.stage(stage)?;
         }
         let cache_dir = self.cache.then(cache_folder).flatten();
         let memory = cache_dir.as_deref().map(|folder| folder.join("files"));

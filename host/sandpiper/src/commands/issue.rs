@@ -10,8 +10,7 @@ use sandpiper_engine::suggest::nearest;
 
 use super::{Opened, Sandpiper, Select};
 use crate::clock::now;
-use crate::lock::{Leases, LockTimes};
-use crate::observer::Event;
+use crate::lock::Leases;
 use crate::report::{EntriesReport, EntryReport, Finished, Issue, IssuesReport};
 use crate::run::journal;
 
@@ -80,7 +79,7 @@ impl Sandpiper {
     }
 
     async fn entries_of(&self, opened: &Opened, id: &ChangeId) -> Result<Vec<Entry>, Fault> {
-        let query = EntryQuery { change_id: Some(id.clone()), ..EntryQuery::all(self.scope()) };
+        let query = EntryQuery::of_change(self.scope(), id.clone());
         Ok(opened.systems.store().entries(&query).await?)
     }
 
@@ -130,16 +129,10 @@ impl Sandpiper {
         };
         let store = opened.systems.store();
         store.prepare().await?;
-        let lock = &self.config.lock;
-        let times = LockTimes { lease: lock.lease, wait: lock.wait, retry: lock.retry };
-        let leases = Leases::new(store.clone(), self.owner(), times, self.stopper.clone());
+        let (stopper, observer) = (self.stopper.clone(), self.observer.clone());
+        let leases = Leases::new(store.clone(), self.owner(), self.config.lock, stopper, observer);
         let key = LockKey { scope: self.scope(), stage: stage.clone() };
-        let held = leases
-            .acquire(&key, |holder, waited| {
-                let holder = format!("{} on {}", holder.owner.operator, holder.owner.host);
-                self.observer.event(&Event::Waiting { stage: stage.as_str(), holder: &holder, waited });
-            })
-            .await?;
+        let held = leases.acquire(&key).await?;
         for mark in &marks {
             store.put_step(held.lease(), &planned.change.id, mark).await?;
         }

@@ -51,8 +51,7 @@ impl Sandpiper {
         for state in states.values() {
             let Some(applied) = &state.applied else { continue };
             if found.get(&state.change_id).is_none_or(|entry| entry.sequence != applied.sequence) {
-                let query =
-                    EntryQuery { change_id: Some(state.change_id.clone()), ..EntryQuery::all(self.scope()) };
+                let query = EntryQuery::of_change(self.scope(), state.change_id.clone());
                 let entries = store.entries(&query).await?;
                 let entry = entries.into_iter().find(|entry| entry.sequence == applied.sequence);
                 found.extend(entry.map(|entry| (state.change_id.clone(), entry)));

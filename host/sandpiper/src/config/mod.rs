@@ -17,11 +17,12 @@ mod tests;
 mod units;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use sandpiper_engine::fault::Place;
+use sandpiper_engine::fault::{Fault, Place};
 use sandpiper_engine::policy::Policies;
 use sandpiper_engine::scope::Scope;
+use sandpiper_engine::suggest::nearest;
 
 pub use condition::Condition;
 pub use context::Environment;
@@ -115,6 +116,23 @@ impl Config {
         self.systems.iter().find(|system| system.name.as_str() == name)
     }
 
+    /// A stage by its name.
+    ///
+    /// # Errors
+    ///
+    /// A mistake in how the command was given, with the nearest name.
+    pub fn stage(&self, name: &str) -> Result<&StageConfig, Fault> {
+        let names = self.stages.iter().map(|stage| stage.name.as_str());
+        let found = self.stages.iter().find(|stage| stage.name.as_str() == name);
+        found.ok_or_else(|| unknown_stage(name, names))
+    }
+
+    /// A path below the configuration's folder, as the user would write it.
+    pub fn shown(&self, path: &Path) -> String {
+        let relative = path.strip_prefix(&self.folder).unwrap_or(path);
+        self.shown_folder.join(relative).to_string_lossy().into_owned()
+    }
+
     /// The value that a `when:` sees: of `environment`, `tenant` or a variable.
     pub fn name_value(&self, name: &str) -> Option<String> {
         match name {
@@ -128,4 +146,13 @@ impl Config {
     pub fn holds(&self, condition: &Condition) -> bool {
         condition.holds(&|name| self.name_value(name))
     }
+}
+
+/// No stage has this name.
+pub(crate) fn unknown_stage<'a>(name: &str, stages: impl Iterator<Item = &'a str> + Clone) -> Fault {
+    let help = match nearest(name, stages.clone()) {
+        Some(nearest) => format!("did you mean `{nearest}`?"),
+        None => format!("the stages are: {}", stages.collect::<Vec<_>>().join(", ")),
+    };
+    Fault::usage(format!("there is no stage `{name}`")).with_help(help)
 }

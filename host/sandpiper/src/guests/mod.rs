@@ -121,12 +121,12 @@ fn projects(config: &Config) -> Result<Vec<Project>, Fault> {
         names.sort();
         for name in names {
             let folder = stage.sources.join(&name);
-            let shown = shown(config, &folder);
+            let shown = config.shown(&folder);
             let file = format!("{name}.wasm");
             match classify(&file, &["wasm"]) {
                 Classified::Change(_) => {
                     let output = stage.location.join(&file);
-                    let shown_output = self::shown(config, &output);
+                    let shown_output = config.shown(&output);
                     projects.push(Project { folder, shown, output, shown_output });
                 }
                 Classified::Near(why) => problems.push(
@@ -161,11 +161,6 @@ fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     std::io::Write::write_all(&mut file, bytes)?;
     file.sync_all()?;
     std::fs::rename(&new, path)
-}
-
-fn shown(config: &Config, path: &Path) -> String {
-    let relative = path.strip_prefix(&config.folder).unwrap_or(path);
-    config.shown_folder.join(relative).to_string_lossy().into_owned()
 }
 
 fn unreadable(project: &Project, error: &std::io::Error) -> Fault {

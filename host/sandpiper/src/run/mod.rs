@@ -14,7 +14,7 @@ pub(crate) mod settle;
 pub(crate) mod stage;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use sandpiper_engine::change::{Change, ChangeId};
 use sandpiper_engine::digest::Digest;
@@ -53,7 +53,7 @@ pub(crate) struct Core {
     pub(crate) policies: Policies,
     pub(crate) selection: Selection,
     pub(crate) changes: Arc<Changes>,
-    pub(crate) readied: Mutex<BTreeMap<ChangeId, Arc<Ready>>>,
+    pub(crate) readied: BTreeMap<ChangeId, Arc<Ready>>,
     /// The plan from before the first lease.
     pub(crate) first: Plan,
     pub(crate) keeps_artifacts: bool,
@@ -94,8 +94,7 @@ impl Core {
 
     /// The change, ready to run: made ready before the lease, or now if it became pending since.
     pub(crate) fn ready(&self, planned: &Planned) -> Result<Arc<Ready>, Fault> {
-        let readied = self.readied.lock().unwrap_or_else(PoisonError::into_inner);
-        readied.get(&planned.change.id).cloned().ok_or_else(|| {
+        self.readied_as(&planned.change.id).ok_or_else(|| {
             let message = format!("change `{}` became pending while the run began", planned.change.id);
             Fault::new("lock::lost", sandpiper_engine::fault::Blame::Host, message)
                 .with_help("run the same command again: it plans on what is there now")
@@ -104,7 +103,7 @@ impl Core {
 
     /// The change, if it was made ready before the lease.
     pub(crate) fn readied_as(&self, id: &ChangeId) -> Option<Arc<Ready>> {
-        self.readied.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
+        self.readied.get(id).cloned()
     }
 
     /// Keeps the bytes of changes and of what runs them, and what components said of themselves, all in one commit.

@@ -75,15 +75,18 @@ impl StageRun<'_> {
 
     /// The entry of a change with a given place in the chain.
     pub(crate) async fn newest_of(&self, id: &ChangeId, sequence: Sequence) -> Result<Option<Entry>, Fault> {
-        let query = EntryQuery { change_id: Some(id.clone()), ..EntryQuery::all(self.core.scope.clone()) };
-        let entries = self.core.store.entries(&query).await?;
+        let entries = self.entries_of(id).await?;
         Ok(entries.into_iter().find(|entry| entry.sequence == sequence))
+    }
+
+    async fn entries_of(&self, id: &ChangeId) -> Result<Vec<Entry>, Fault> {
+        let query = EntryQuery::of_change(self.core.scope.clone(), id.clone());
+        Ok(self.core.store.entries(&query).await?)
     }
 
     /// Whether the audit has `applied` for an attempt.
     pub(crate) async fn has_applied(&self, id: &ChangeId, attempt: &AttemptId) -> Result<bool, Fault> {
-        let query = EntryQuery { change_id: Some(id.clone()), ..EntryQuery::all(self.core.scope.clone()) };
-        let entries = self.core.store.entries(&query).await?;
+        let entries = self.entries_of(id).await?;
         Ok(entries.iter().any(|entry| {
             entry.record.state == Some(State::Applied) && entry.record.attempt_id.as_ref() == Some(attempt)
         }))
@@ -93,14 +96,10 @@ impl StageRun<'_> {
 /// Runs a stage that has something to do.
 pub(crate) async fn run(core: &Arc<Core>, name: &StageName) -> StageEnd {
     let key = LockKey { scope: core.scope.clone(), stage: name.clone() };
-    let waiting = |holder: &Holder, waited| {
-        let holder = format!("{} on {}", holder.owner.operator, holder.owner.host);
-        core.observer.event(&Event::Waiting { stage: name.as_str(), holder: &holder, waited });
-    };
     if let Err(fault) = check_targets(core, name).await {
         return not_begun(core, name, fault);
     }
-    let held = match core.leases.acquire(&key, waiting).await {
+    let held = match core.leases.acquire(&key).await {
         Ok(held) => held,
         Err(fault) => return not_begun(core, name, fault),
     };
@@ -200,11 +199,7 @@ fn begun_elsewhere<'p>(
 /// Waits for the lease of the other stage, and keeps the attempts of those who held it before from committing.
 async fn fence_elsewhere(run: &StageRun<'_>, state: &ChangeState) -> Result<HeldLease, Fault> {
     let key = LockKey { scope: run.core.scope.clone(), stage: state.stage.clone() };
-    let waiting = |holder: &Holder, waited| {
-        let holder = format!("{} on {}", holder.owner.operator, holder.owner.host);
-        run.core.observer.event(&Event::Waiting { stage: state.stage.as_str(), holder: &holder, waited });
-    };
-    let held = run.core.leases.acquire(&key, waiting).await?;
+    let held = run.core.leases.acquire(&key).await?;
     let fence = Fence { store: run.core.store_identity.clone(), key, token: held.lease().token };
     run.core.systems.target(&state.target_system)?.fence(&fence).await?;
     Ok(held)

@@ -92,7 +92,7 @@ pub fn new_change(config: &Config, change: &NewChange) -> Result<Made, Fault> {
     let mut made = Made::default();
     for (path, text) in &files {
         write_new(path, text)?;
-        made.files.push(shown(config, path));
+        made.files.push(config.shown(path));
     }
     made.next = match change.language {
         Language::Sql | Language::Yaml => "write what it does, then run `sandpiper apply`".to_owned(),
@@ -108,14 +108,7 @@ fn stage<'c>(config: &'c Config, name: Option<&str>) -> Result<&'c StageConfig, 
                 .with_help("add one under `pipeline: stages:` in the configuration")
         });
     };
-    config.stages.iter().find(|stage| stage.name.as_str() == name).ok_or_else(|| {
-        let names: Vec<&str> = config.stages.iter().map(|stage| stage.name.as_str()).collect();
-        let help = match nearest(name, names.iter().copied()) {
-            Some(nearest) => format!("did you mean `{nearest}`?"),
-            None => format!("the stages are: {}", names.join(", ")),
-        };
-        Fault::usage(format!("there is no stage `{name}`")).with_help(help)
-    })
+    config.stage(name)
 }
 
 /// The orders that are taken in a stage: by its changes, and by guest projects that may not be built yet.
@@ -257,11 +250,6 @@ fn kebab_case(name: &str) -> String {
         text.push(letter.to_ascii_lowercase());
     }
     text
-}
-
-fn shown(config: &Config, path: &Path) -> String {
-    let relative = path.strip_prefix(&config.folder).unwrap_or(path);
-    config.shown_folder.join(relative).to_string_lossy().into_owned()
 }
 
 #[cfg(test)]
