@@ -133,12 +133,12 @@ impl Sandpiper {
         let leases = Leases::new(store.clone(), self.owner(), self.config.lock, stopper, observer);
         let key = LockKey { scope: self.scope(), stage: stage.clone() };
         let held = leases.acquire(&key).await?;
-        for mark in &marks {
-            store.put_step(held.lease(), &planned.change.id, mark).await?;
-        }
-        let written = self.write(&opened, planned, state, reason, held.lease()).await;
-        leases.release(held).await?;
-        Ok(EntriesReport { entries: written?.into_iter().map(EntryReport::from).collect() })
+        let written = self.write(&opened, planned, state, reason, &marks, held.lease()).await;
+        // Given back whatever became of the writing, whose error counts first.
+        let released = leases.release(held).await;
+        let written = written?;
+        released?;
+        Ok(EntriesReport { entries: written.into_iter().map(EntryReport::from).collect() })
     }
 
     /// The marks that are to be written so that a change goes on after its last finished step, or after the one that a
@@ -182,6 +182,7 @@ impl Sandpiper {
         planned: &Planned,
         state: State,
         reason: &str,
+        marks: &[StepMark],
         lease: &sandpiper_engine::store::Lease,
     ) -> Result<Vec<Entry>, Fault> {
         let entries = self.entries_of(opened, &planned.change.id).await?;
@@ -204,6 +205,9 @@ impl Sandpiper {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             ..newest.record.clone()
         };
+        for mark in marks {
+            opened.systems.store().put_step(lease, &planned.change.id, mark).await?;
+        }
         let draft = Draft { record, condition: Condition::Newest(Some(newest.sequence)) };
         let appended = opened.systems.store().append(lease, &[draft]).await?;
         Ok(appended.0.into_iter().flatten().collect())
