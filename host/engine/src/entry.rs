@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+mod canonical;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -177,17 +179,17 @@ impl FromStr for Mode {
     }
 }
 
-/// An error as it is kept in the audit.
+/// An error as it is kept in the audit. Its fields stand in the order of their names, as they are hashed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordedError {
-    /// Stable, for programs.
-    pub code: String,
-    /// What went wrong; secrets are replaced before it comes here.
-    pub message: String,
     /// Who has to act.
     pub blame: Blame,
+    /// Stable, for programs.
+    pub code: String,
     /// What it left behind.
     pub effect: Effect,
+    /// What went wrong; secrets are replaced before it comes here.
+    pub message: String,
 }
 
 impl From<&Fault> for RecordedError {
@@ -196,12 +198,12 @@ impl From<&Fault> for RecordedError {
             Some(place) => format!("{} ({place})", fault.message),
             None => fault.message.clone(),
         };
-        Self { code: fault.code.to_owned(), message, blame: fault.blame, effect: fault.effect }
+        Self { blame: fault.blame, code: fault.code.to_owned(), effect: fault.effect, message }
     }
 }
 
 /// Everything that an entry says, before the store gives it its place in the chain.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Record {
     /// One execution of the host over the pipeline.
     pub run_id: String,
@@ -271,14 +273,13 @@ pub struct Entry {
     pub hash: Digest,
 }
 
-/// The part of an entry that is hashed.
-#[derive(Serialize, Deserialize)]
-struct Hashed<R> {
-    format: u32,
+/// The part of an entry that is hashed, as it is read back.
+#[derive(Deserialize)]
+struct Hashed {
     sequence: Sequence,
     token: Token,
     #[serde(flatten)]
-    record: R,
+    record: Record,
 }
 
 /// An entry's stored text that cannot be read.
@@ -304,8 +305,7 @@ impl Entry {
         token: Token,
         previous: Digest,
     ) -> Result<(Self, String), String> {
-        let hashed = Hashed { format: FORMAT, sequence, token, record: &record };
-        let text = serde_json_canonicalizer::to_string(&hashed).map_err(|error| error.to_string())?;
+        let text = canonical::text(&record, sequence, token).map_err(|error| error.to_string())?;
         let hash = Self::hash(previous, &text);
         Ok((Self { sequence, token, record, hash }, text))
     }
@@ -330,8 +330,7 @@ impl Entry {
         if format > FORMAT {
             return Err(UnreadableEntry::Newer(format));
         }
-        let Hashed { sequence, token, record, .. } =
-            serde_json::from_str::<Hashed<Record>>(text).map_err(damaged)?;
+        let Hashed { sequence, token, record } = serde_json::from_str(text).map_err(damaged)?;
         Ok(Self { sequence, token, record, hash })
     }
 }

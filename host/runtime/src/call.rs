@@ -48,9 +48,9 @@ fn unusable(session: Box<dyn Session>, fault: Fault) -> Returned {
     Returned { session, answer: Err(CallError::Unusable(Box::new(fault))), calls: 0 }
 }
 
-async fn run(sandbox: &mut Sandbox<'_>, capability: Capability, call: Call) -> wasmtime::Result<Outcome> {
+async fn run(sandbox: &mut Sandbox, capability: Capability, call: Call) -> wasmtime::Result<Outcome> {
     let instance = sandbox.instantiate().await?;
-    let ready = Ready { store: &mut sandbox.store, code: sandbox.code, instance: &instance };
+    let ready = Ready { store: &mut sandbox.store, code: &sandbox.code, instance: &instance };
     capability::call(capability, ready, call).await
 }
 

@@ -1,11 +1,11 @@
-//! Asks components what they are, and templates what they think of a step: without any handle, and within seconds.
+//! Asks components what they are: without any handle, and within seconds.
 
 use sandpiper_engine::fault::{Blame, Fault};
 use wasmtime::component::Instance;
 
 use crate::bindings::exports::sandpiper::change::{description, template};
 use crate::component::{Component, Kind};
-use crate::guest::{Assessment, CallError, ChangeInfo, Step, TemplateInfo};
+use crate::guest::{CallError, ChangeInfo, TemplateInfo};
 use crate::limits::Time;
 use crate::runtime::{Runtime, no_thread};
 use crate::sandbox::{Passing, Sandbox};
@@ -47,20 +47,6 @@ impl Runtime {
         same(component, first, &second)
     }
 
-    /// Asks a template what it thinks of a step.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Self::describe_change`].
-    pub async fn assess(&self, component: &Component, step: &Step) -> Result<Assessment, Fault> {
-        let mut sandbox = self.asking(component)?;
-        let answer = match sandbox.instantiate().await {
-            Ok(instance) => assess(&mut sandbox, &instance, step).await,
-            Err(error) => Err(error),
-        };
-        self.answer(component, "assess", sandbox, answer)
-    }
-
     async fn change_once(&self, component: &Component) -> Result<ChangeInfo, Fault> {
         let mut sandbox = self.asking(component)?;
         let answer = match sandbox.instantiate().await {
@@ -79,7 +65,8 @@ impl Runtime {
         self.answer(component, "describe", sandbox, answer)
     }
 
-    fn asking<'a>(&self, component: &'a Component) -> Result<Sandbox<'a>, Fault> {
+    /// A guest that is asked something.
+    pub(crate) fn asking(&self, component: &Component) -> Result<Sandbox, Fault> {
         let code = self.code(component)?;
         let lent = Lent::nothing(self.limits(), Stop::new());
         let deadline = self.limits().describe_deadline;
@@ -88,11 +75,11 @@ impl Runtime {
     }
 
     /// The answer to a question, or why there is none.
-    fn answer<T>(
+    pub(crate) fn answer<T>(
         &self,
         component: &Component,
         question: &str,
-        sandbox: Sandbox<'_>,
+        sandbox: Sandbox,
         answer: wasmtime::Result<T>,
     ) -> Result<T, Fault> {
         let (_, answer) = sandbox.end(answer);
@@ -119,19 +106,14 @@ impl Runtime {
     }
 }
 
-async fn describe_change(sandbox: &mut Sandbox<'_>, instance: &Instance) -> wasmtime::Result<ChangeInfo> {
-    let guest = description::GuestIndices::new(sandbox.code)?.load(&mut sandbox.store, instance)?;
+async fn describe_change(sandbox: &mut Sandbox, instance: &Instance) -> wasmtime::Result<ChangeInfo> {
+    let guest = description::GuestIndices::new(&sandbox.code)?.load(&mut sandbox.store, instance)?;
     Ok(guest.call_describe(&mut sandbox.store).await?.into())
 }
 
-async fn describe_template(sandbox: &mut Sandbox<'_>, instance: &Instance) -> wasmtime::Result<TemplateInfo> {
-    let guest = template::GuestIndices::new(sandbox.code)?.load(&mut sandbox.store, instance)?;
+async fn describe_template(sandbox: &mut Sandbox, instance: &Instance) -> wasmtime::Result<TemplateInfo> {
+    let guest = template::GuestIndices::new(&sandbox.code)?.load(&mut sandbox.store, instance)?;
     Ok(guest.call_describe(&mut sandbox.store).await?.into())
-}
-
-async fn assess(sandbox: &mut Sandbox<'_>, instance: &Instance, step: &Step) -> wasmtime::Result<Assessment> {
-    let guest = template::GuestIndices::new(sandbox.code)?.load(&mut sandbox.store, instance)?;
-    Ok(guest.call_assess(&mut sandbox.store, &step.clone().into()).await?.into())
 }
 
 fn same<T: PartialEq>(component: &Component, first: T, second: &T) -> Result<T, Fault> {

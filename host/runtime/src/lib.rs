@@ -22,6 +22,7 @@
 //! # }
 //! ```
 
+pub mod assess;
 pub mod component;
 pub mod guest;
 pub mod http;

@@ -20,9 +20,9 @@ use crate::watch::{Alarm, Watch};
 const HANDLE_ROOM: usize = 256;
 
 /// A guest, and everything around it.
-pub(crate) struct Sandbox<'a> {
+pub(crate) struct Sandbox {
     pub(crate) store: Store<State>,
-    pub(crate) code: &'a InstancePre<State>,
+    pub(crate) code: InstancePre<State>,
     passing: Passing,
     _deadline: Option<Alarm>,
 }
@@ -36,14 +36,14 @@ pub(crate) enum Passing {
     Description,
 }
 
-impl<'a> Sandbox<'a> {
+impl Sandbox {
     /// Makes the store, and sets its deadline, which begins now.
     ///
     /// # Errors
     ///
     /// When there is no thread that could watch the deadline.
     pub(crate) fn new(
-        code: &'a InstancePre<State>,
+        code: &InstancePre<State>,
         watch: &Arc<Watch>,
         lent: Lent,
         deadline: Duration,
@@ -86,7 +86,7 @@ impl<'a> Sandbox<'a> {
             Some(when) => Some(watch.at(when, move || stop.now(StopReason::Deadline))?),
             None => None,
         };
-        Ok(Self { store, code, passing, _deadline: deadline })
+        Ok(Self { store, code: code.clone(), passing, _deadline: deadline })
     }
 
     /// Starts the guest.

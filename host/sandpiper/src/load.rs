@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use sandpiper_engine::change::{Change, ChangeId, check_author};
 use sandpiper_engine::digest::Digest;
@@ -24,8 +24,8 @@ pub(crate) struct Changes {
     /// Stage by stage, as the plan needs them.
     pub(crate) stages: Vec<Stage>,
     items: Vec<Item>,
-    /// Where each stands among them.
-    index: HashMap<ChangeId, usize>,
+    /// Where each stands among them, once one is asked for.
+    index: OnceLock<HashMap<ChangeId, usize>>,
     /// What components said of themselves that the store does not know yet.
     new_descriptions: BTreeMap<Digest, String>,
 }
@@ -86,23 +86,28 @@ impl Changes {
             });
         }
         let Loading { mut problems, new: new_descriptions, .. } = loading;
-        let ids = items
-            .iter()
-            .map(|item| (&item.info.id, item.file.shown.as_str(), item.info.places().id.as_ref()));
-        problems.extend(project::duplicate_ids(ids));
+        // Those of data files were compared when they were read.
+        if items.iter().any(|item| is_component(&item.file)) {
+            let ids = items
+                .iter()
+                .map(|item| (&item.info.id, item.file.shown.as_str(), item.info.places().id.as_ref()));
+            problems.extend(project::duplicate_ids(ids));
+        }
         if !problems.is_empty() {
             return Err(Fault::from_problems(problems));
         }
         if let Some(fault) = store_fault {
             return Err(fault);
         }
-        let index = items.iter().enumerate().map(|(at, item)| (item.info.id.clone(), at)).collect();
-        Ok(Self { config, stages: planned, items, index, new_descriptions })
+        Ok(Self { config, stages: planned, items, index: OnceLock::new(), new_descriptions })
     }
 
     /// A change with its file.
     pub(crate) fn item(&self, id: &ChangeId) -> Option<&Item> {
-        self.items.get(*self.index.get(id)?)
+        let index = self.index.get_or_init(|| {
+            self.items.iter().enumerate().map(|(at, item)| (item.info.id.clone(), at)).collect()
+        });
+        self.items.get(*index.get(id)?)
     }
 
     /// How many there are.

@@ -7,9 +7,11 @@ use jsonschema::Validator;
 use sandpiper_engine::digest::Digest;
 use sandpiper_engine::fault::{Blame, Fault, Place, Problem};
 use sandpiper_engine::suggest::nearest;
+use sandpiper_runtime::assess::Assessor;
 use sandpiper_runtime::component::Kind;
 use sandpiper_runtime::guest::TemplateInfo;
 use sandpiper_runtime::{Component, Runtime};
+use tokio::sync::Mutex as AsyncMutex;
 
 use crate::config::Config;
 
@@ -29,6 +31,8 @@ pub(crate) struct Template {
     pub(crate) payload: Validator,
     /// What the `configuration` must be like.
     pub(crate) configuration: Option<Validator>,
+    /// What is asked about steps.
+    pub(crate) assessor: AsyncMutex<Assessor>,
 }
 
 /// The templates of a run, each loaded when the first change needs it.
@@ -95,7 +99,8 @@ async fn load(bytes: Arc<[u8]>, runtime: &Runtime) -> Result<Template, Fault> {
         .as_deref()
         .map(|schema| validator("configuration-schema", schema))
         .transpose()?;
-    Ok(Template { component, info, payload, configuration })
+    let assessor = AsyncMutex::new(Assessor::new(component.clone()));
+    Ok(Template { component, info, payload, configuration, assessor })
 }
 
 fn validator(what: &str, schema: &str) -> Result<Validator, Fault> {

@@ -1,8 +1,9 @@
 //! The chain of entries of a scope: appending to it, reading it, and proving that nobody touched it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, OptionalExtension, Row};
+use sandpiper_engine::change::ChangeId;
 use sandpiper_engine::digest::Digest;
 use sandpiper_engine::entry::{Entry, Sequence};
 use sandpiper_engine::scope::Scope;
@@ -11,9 +12,21 @@ use sandpiper_engine::store::{
     AppendError, Appended, ChainReport, Condition, Draft, EntryQuery, Lease, StoreError,
 };
 
+use super::details::Names;
 use super::errors::{Explain, store_error};
 use super::lease::{self, from_stored, stored};
 use super::{progress, states};
+
+/// How many bits of an entry's key are its sequence number; those above are its chain, which is 0 for the first.
+const SEQUENCE_BITS: u32 = 40;
+
+/// The last sequence number that a chain can have.
+const LAST: u64 = (1 << SEQUENCE_BITS) - 1;
+
+/// The key of an entry in the table: all of a chain's stand together, in their order.
+fn key(chain: i64, sequence: Sequence) -> i64 {
+    (chain << SEQUENCE_BITS) | stored(sequence.0.min(LAST))
+}
 
 /// The end of a chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +42,7 @@ pub(crate) fn append(
     lease: &Lease,
     drafts: &[Draft],
 ) -> Result<Appended, AppendError> {
-    let Some(Fenced { head, in_progress }) = fenced(connection, lease)? else {
+    let Some(Fenced { head, in_progress, mut states }) = fenced(connection, lease, drafts)? else {
         return Err(AppendError::LeaseLost);
     };
     let mut head = match head {
@@ -38,12 +51,28 @@ pub(crate) fn append(
     };
     let mut entries = Vec::with_capacity(drafts.len());
     for draft in drafts {
-        let appended = append_one(connection, lease, &mut head, draft)?;
+        let id = &draft.record.change_id;
+        let before = match states.remove(id) {
+            Some(known) => known,
+            None => states::one(connection, head.chain, id.as_str())?,
+        };
+        let appended = append_one(connection, lease, &mut head, draft, before.as_ref())?;
         let clears = draft.record.state.is_some_and(ChangeState::clears_checkpoints);
         if in_progress && clears && appended.is_some() {
-            progress::clear(connection, head.chain, draft.record.change_id.as_str())?;
+            progress::clear(connection, head.chain, id.as_str())?;
         }
+        let after = match &appended {
+            Some(entry) => ChangeState::after(before.as_ref(), entry),
+            None => before,
+        };
+        states.insert(id.clone(), after);
         entries.push(appended);
+    }
+    let written = entries.iter().flatten().filter(|entry| entry.record.state.is_some());
+    for id in written.map(|entry| &entry.record.change_id).collect::<BTreeSet<_>>() {
+        if let Some(Some(state)) = states.get(id) {
+            states::write(connection, head.chain, state)?;
+        }
     }
     // The last statement before the commit: here two hosts meet, where a database has several writers.
     connection
@@ -60,14 +89,14 @@ fn append_one(
     lease: &Lease,
     head: &mut Head,
     draft: &Draft,
+    before: Option<&ChangeState>,
 ) -> Result<Option<Entry>, AppendError> {
     let record = &draft.record;
     if record.scope != lease.key.scope {
         let reason = format!("an entry of another scope than the lease `{}`", lease.key);
         return Err(StoreError::Refused(reason).into());
     }
-    let before = states::one(connection, head.chain, record.change_id.as_str())?;
-    let newest = before.as_ref().map(|state| state.sequence);
+    let newest = before.map(|state| state.sequence);
     match draft.condition {
         Condition::Newest(planned) if planned != newest => {
             return Err(AppendError::Superseded(record.change_id.clone()));
@@ -79,18 +108,11 @@ fn append_one(
     let (entry, text) =
         Entry::link(record.clone(), sequence, lease.token, head.hash).map_err(StoreError::Refused)?;
     connection
-        .prepare_cached(
-            "INSERT INTO main.sandpiper_entry (chain, sequence, hash, body) VALUES (?1, ?2, ?3, ?4)",
-        )
+        .prepare_cached("INSERT INTO main.sandpiper_entry (sequence, hash, body) VALUES (?1, ?2, ?3)")
         .and_then(|mut statement| {
-            statement.execute((head.chain, stored(sequence.0), entry.hash.as_bytes().as_slice(), text))
+            statement.execute((key(head.chain, sequence), entry.hash.as_bytes().as_slice(), text))
         })
         .in_store()?;
-    if entry.record.state.is_some()
-        && let Some(state) = ChangeState::after(before.as_ref(), &entry)
-    {
-        states::write(connection, head.chain, &state)?;
-    }
     *head = Head { sequence, hash: entry.hash, ..*head };
     Ok(Some(entry))
 }
@@ -102,8 +124,8 @@ pub(crate) fn holds(connection: &Connection, scope: &Scope, entry: &Entry) -> Re
     };
     let hash: Option<Vec<u8>> = connection
         .query_row(
-            "SELECT hash FROM main.sandpiper_entry WHERE chain = ?1 AND sequence = ?2",
-            (head.chain, stored(entry.sequence.0)),
+            "SELECT hash FROM main.sandpiper_entry WHERE sequence = ?1",
+            [key(head.chain, entry.sequence)],
             |row| row.get(0),
         )
         .optional()
@@ -118,17 +140,20 @@ pub(crate) fn entries(connection: &Connection, query: &EntryQuery) -> Result<Vec
     };
     // The canonical text holds the id in exactly this form, and nowhere else: within a string the quotes are escaped.
     let id = query.change_id.as_ref().map(|id| format!("\"change_id\":{}", serde_json::json!(id.as_str())));
-    let newest = "AND sequence IN (SELECT sequence FROM main.sandpiper_state WHERE chain = ?1)";
+    let newest = format!(
+        "AND sequence IN (SELECT ?1 + sequence FROM main.sandpiper_state WHERE chain = ?1 >> {SEQUENCE_BITS})"
+    );
     let text = format!(
         "SELECT sequence, hash, body FROM main.sandpiper_entry
-         WHERE chain = ?1 AND sequence > ?2 AND (?3 IS NULL OR instr(body, ?3) > 0) {}
+         WHERE sequence > ?1 + ?2 AND sequence <= ?1 + {LAST} AND (?3 IS NULL OR instr(body, ?3) > 0) {}
          ORDER BY sequence LIMIT ?4",
-        if query.newest_only { newest } else { "" }
+        if query.newest_only { newest.as_str() } else { "" }
     );
     let after = query.after.map_or(0, |after| stored(after.0));
     let limit = query.limit.map_or(-1, i64::from);
     let mut statement = connection.prepare_cached(&text).in_store()?;
-    let mut rows = statement.query((head.chain, after, id, limit)).in_store()?;
+    let first = key(head.chain, Sequence(0));
+    let mut rows = statement.query((first, after, id, limit)).in_store()?;
     let mut entries = Vec::new();
     while let Some(row) = rows.next().in_store()? {
         let link = Link::read(row).in_store()?;
@@ -164,10 +189,11 @@ impl Walk {
     fn along(&mut self, connection: &Connection, scope: &Scope, head: Head) -> Result<Broken, StoreError> {
         let mut statement = connection
             .prepare(
-                "SELECT sequence, hash, body FROM main.sandpiper_entry WHERE chain = ?1 ORDER BY sequence",
+                "SELECT sequence, hash, body FROM main.sandpiper_entry WHERE sequence BETWEEN ?1 AND ?2 ORDER BY sequence",
             )
             .in_store()?;
-        let mut rows = statement.query([head.chain]).in_store()?;
+        let all = [Sequence(0), Sequence(LAST)].map(|sequence| key(head.chain, sequence));
+        let mut rows = statement.query(all).in_store()?;
         while let Some(row) = rows.next().in_store()? {
             let link = match Link::read(row) {
                 Ok(link) => link,
@@ -241,9 +267,11 @@ impl Walk {
 
 /// A scope without a head has no entries; entries without a head have lost it.
 fn headless(connection: &Connection) -> Result<Broken, StoreError> {
-    let orphan =
-        "SELECT chain FROM main.sandpiper_entry WHERE chain NOT IN (SELECT id FROM main.sandpiper_chain)";
-    let orphan: Option<i64> = connection.query_row(orphan, [], |row| row.get(0)).optional().in_store()?;
+    let orphan = format!(
+        "SELECT sequence FROM main.sandpiper_entry
+         WHERE sequence >> {SEQUENCE_BITS} NOT IN (SELECT id FROM main.sandpiper_chain)"
+    );
+    let orphan: Option<i64> = connection.query_row(&orphan, [], |row| row.get(0)).optional().in_store()?;
     Ok(orphan.map(|_| (Sequence(1), "a chain's recorded end is not there".to_owned())))
 }
 
@@ -256,7 +284,8 @@ struct Link {
 
 impl Link {
     fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
-        Ok(Self { sequence: Sequence(from_stored(row.get(0)?)), hash: digest(row, 1)?, text: row.get(2)? })
+        let sequence = Sequence(from_stored(row.get::<_, i64>(0)?) & LAST);
+        Ok(Self { sequence, hash: digest(row, 1)?, text: row.get(2)? })
     }
 }
 
@@ -288,43 +317,61 @@ struct Fenced {
     head: Option<Head>,
     /// Whether anything is kept of how far changes of the scope are.
     in_progress: bool,
+    /// The states of the first two changes that entries are about; none of one that has no entry yet.
+    states: BTreeMap<ChangeId, Option<ChangeState>>,
 }
 
 /// Looks under a lease; none when it is ours no more. One statement, for each costs as much as the change itself: a
-/// change of the schema makes SQLite prepare all of them anew.
-fn fenced(connection: &Connection, lease: &Lease) -> Result<Option<Fenced>, StoreError> {
-    let found: Option<(i64, Fenced)> = connection
+/// change of the schema makes SQLite prepare all of them anew. More than two changes are rarely written about at once.
+fn fenced(connection: &Connection, lease: &Lease, drafts: &[Draft]) -> Result<Option<Fenced>, AppendError> {
+    let mut ids = drafts.iter().map(|draft| &draft.record.change_id);
+    let first = ids.next();
+    let second = ids.find(|id| Some(*id) != first);
+    let mut statement = connection
         .prepare_cached(
-            "SELECT lease.token, chain.id, chain.sequence, chain.hash,
+            "SELECT state.change_id, state.sequence, state.state, state.details,
+                 lease.token, chain.id, chain.sequence, chain.hash,
                  EXISTS (SELECT 1 FROM main.sandpiper_checkpoint AS kept WHERE kept.chain = chain.id)
                  OR EXISTS (SELECT 1 FROM main.sandpiper_step AS step WHERE step.chain = chain.id)
              FROM main.sandpiper_lease AS lease LEFT JOIN main.sandpiper_chain AS chain
              ON (chain.service, chain.environment, chain.tenant) = (lease.service, lease.environment, lease.tenant)
+             LEFT JOIN main.sandpiper_state AS state ON state.chain = chain.id AND state.change_id IN (?5, ?6)
              WHERE lease.service = ?1 AND lease.environment = ?2 AND lease.tenant = ?3 AND lease.stage = ?4",
         )
-        .and_then(|mut statement| {
-            let read = |row: &Row<'_>| {
-                let head = match row.get::<_, Option<i64>>(1)? {
-                    None => None,
-                    Some(chain) => {
-                        let sequence = Sequence(from_stored(row.get(2)?));
-                        Some(Head { chain, sequence, hash: digest(row, 3)? })
-                    }
-                };
-                Ok((row.get(0)?, Fenced { head, in_progress: row.get(4)? }))
-            };
-            statement.query_row(lease::parts(&lease.key), read).optional()
-        })
         .in_store()?;
-    Ok(found.filter(|(token, _)| from_stored(*token) == lease.token.0).map(|(_, fenced)| fenced))
+    let [service, environment, tenant, stage] = lease::parts(&lease.key);
+    let text = |id: Option<&'_ ChangeId>| id.map(|id| id.as_str().to_owned());
+    let mut rows =
+        statement.query((service, environment, tenant, stage, text(first), text(second))).in_store()?;
+    let mut states: BTreeMap<_, _> =
+        [first, second].into_iter().flatten().map(|id| (id.clone(), None)).collect();
+    let mut found = None;
+    while let Some(row) = rows.next().in_store()? {
+        if from_stored(row.get(4).in_store()?) != lease.token.0 {
+            return Ok(None);
+        }
+        let head = match row.get::<_, Option<i64>>(5).in_store()? {
+            None => None,
+            Some(chain) => {
+                let sequence = Sequence(from_stored(row.get(6).in_store()?));
+                Some(Head { chain, sequence, hash: digest(row, 7).in_store()? })
+            }
+        };
+        if row.get::<_, Option<i64>>(1).in_store()?.is_some() {
+            let state = states::read(row, &mut Names::default())?;
+            states.insert(state.change_id.clone(), Some(state));
+        }
+        found = Some((head, row.get(8).in_store()?));
+    }
+    Ok(found.map(|(head, in_progress)| Fenced { head, in_progress, states }))
 }
 
 pub(crate) fn new_chain(connection: &Connection, scope: &Scope) -> Result<Head, StoreError> {
     let tenant = scope.tenant.as_deref().unwrap_or_default();
     connection
         .execute(
-            "INSERT INTO main.sandpiper_chain (service, environment, tenant, sequence, hash)
-             VALUES (?1, ?2, ?3, 0, ?4)",
+            "INSERT INTO main.sandpiper_chain (id, service, environment, tenant, sequence, hash)
+             SELECT ifnull(max(id) + 1, 0), ?1, ?2, ?3, 0, ?4 FROM main.sandpiper_chain",
             (&scope.service, &scope.environment, tenant, Digest::ZERO.as_bytes().as_slice()),
         )
         .in_store()?;

@@ -9,6 +9,7 @@ mod chain;
 mod connection;
 mod cursor;
 mod database;
+mod details;
 mod errors;
 mod foreign_keys;
 mod guard;

@@ -22,30 +22,21 @@ const MIGRATIONS: &[&str] = &["
         hash BLOB NOT NULL,
         UNIQUE (service, environment, tenant)
     );
-    -- `body` is the text that was hashed. A rowid table: one without would move long texts to pages of their own.
+    -- `body` is the text that was hashed. Above the bits of its sequence number an entry has the id of its chain, which
+    -- is 0 for the first (`chain.rs`): a key of two columns would be one more page to write with every entry, and a
+    -- table without row ids would move long texts to pages of their own.
     CREATE TABLE main.sandpiper_entry (
-        chain INTEGER NOT NULL,
-        sequence INTEGER NOT NULL,
+        sequence INTEGER PRIMARY KEY,
         hash BLOB NOT NULL,
-        body TEXT NOT NULL,
-        UNIQUE (chain, sequence)
+        body TEXT NOT NULL
     );
+    -- `details` is what a plan needs besides (`states.rs`): in one value, for a run with nothing to do reads every row.
     CREATE TABLE main.sandpiper_state (
         chain INTEGER NOT NULL,
         change_id TEXT NOT NULL,
         sequence INTEGER NOT NULL,
         state TEXT NOT NULL,
-        mode TEXT NOT NULL,
-        recovery TEXT NOT NULL,
-        stage TEXT NOT NULL,
-        change_order TEXT NOT NULL,
-        target_system TEXT NOT NULL,
-        attempt_id TEXT,
-        attempt INTEGER NOT NULL,
-        token INTEGER NOT NULL,
-        applied_sequence INTEGER,
-        applied_digest BLOB,
-        applied_meaning BLOB,
+        details BLOB NOT NULL,
         PRIMARY KEY (chain, change_id)
     ) WITHOUT ROWID;
     -- `expires_at` in milliseconds since 1970 by this database's clock; null when it was given back.

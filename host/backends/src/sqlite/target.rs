@@ -119,10 +119,10 @@ impl SqliteTarget {
         let writer = self.take(&mut home)?;
         let connection = &writer.connection;
         let begun = connection::begin(connection).in_target().and_then(|()| {
-            if mode == Mode::Shared {
-                self.check_lease(connection, fence)?;
+            match mode {
+                Mode::Shared => self.check_lease(connection, fence)?,
+                Mode::Marked | Mode::Direct => marks::set_fence(connection, fence)?,
             }
-            marks::set_fence(connection, fence)?;
             marks::forget(connection, recorded)
         });
         if let Err(error) = begun {
@@ -134,7 +134,8 @@ impl SqliteTarget {
         SqliteSession::new(writer, Rules::Transaction, Some(transaction))
     }
 
-    /// In `shared` mode the lease stands in the same file, and nobody can take it while the transaction lasts.
+    /// In `shared` mode the lease itself stands in the same file, and nobody can take it while the transaction lasts:
+    /// a fence row could say nothing more, and would be one more statement to prepare anew after every change.
     fn check_lease(&self, connection: &Connection, fence: &Fence) -> Result<(), TargetError> {
         if self.role != Role::Store {
             return Err(TargetError::Refused(format!("`{}` does not hold the audit", self.name)));

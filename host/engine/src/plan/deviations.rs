@@ -107,8 +107,12 @@ pub(super) fn out_of_order<'a>(
 
 /// The applied changes that no stage has a file for, by the place that they were applied at.
 pub(super) fn without_file(stages: &[Stage], states: &States) -> Vec<ChangeState> {
-    let there: BTreeSet<&ChangeId> =
-        stages.iter().flat_map(|stage| &stage.changes).map(|change| &change.id).collect();
+    let changes = || stages.iter().flat_map(|stage| &stage.changes);
+    // Ids are unique: where as many files have a state as there are states, every state has a file.
+    if changes().filter(|change| states.contains_key(&change.id)).count() == states.len() {
+        return Vec::new();
+    }
+    let there: BTreeSet<&ChangeId> = changes().map(|change| &change.id).collect();
     let mut missing: Vec<ChangeState> = states
         .values()
         .filter(|state| state.applied.is_some() && !there.contains(&state.change_id))

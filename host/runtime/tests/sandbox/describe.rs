@@ -1,6 +1,7 @@
 //! What components say of themselves, and what becomes of those that do not.
 
 use sandpiper_engine::fault::{Blame, Fault};
+use sandpiper_runtime::assess::Assessor;
 use sandpiper_runtime::guest::{Action, Step};
 use sandpiper_runtime::{Limits, Runtime, Settings};
 
@@ -103,6 +104,28 @@ fn a_template_describes_itself_and_assesses_a_step() {
         payload: "\"CREATE TABLE x (id INTEGER)\"".to_owned(),
         finished_statements: 0,
     };
-    let assessment = block_on(RUNTIME.assess(&plugin, &step)).unwrap();
+    let mut assessor = Assessor::new(plugin);
+    let assessment = block_on(assessor.assess(&RUNTIME, &step)).unwrap();
     assert!(assessment.problems.is_empty() && assessment.transactional, "{assessment:?}");
+}
+
+#[test]
+fn what_a_template_thinks_of_a_step_does_not_depend_on_those_before_it() {
+    let mut assessor = Assessor::new(guest("plugin-sql"));
+    let mut assess = |payload: &str| {
+        let step = Step {
+            action: Action::Apply,
+            index: 0,
+            target_kind: "sqlite".to_owned(),
+            configuration: "null".to_owned(),
+            payload: payload.to_owned(),
+            finished_statements: 0,
+        };
+        block_on(assessor.assess(&RUNTIME, &step)).unwrap()
+    };
+    for _ in 0..100 {
+        assert!(assess("\"CREATE TABLE x (id INTEGER)\"").transactional);
+        assert!(!assess("\"VACUUM\"").transactional);
+        assert_eq!(assess("\"SELECT 'open\"").problems.len(), 1);
+    }
 }

@@ -309,7 +309,11 @@ fn deviation_help(deviation: &Deviation) -> String {
 /// What the recovery table says of changes that were left in doubt and have no `verify` to be asked.
 pub(crate) fn certain_answers(changes: &Changes, states: &States, runtime: &Runtime) -> Answers {
     let mut answers = Answers::new();
-    for state in states.values() {
+    let asks = |state: &&ChangeState| {
+        let decision = recovery::decide(Some((state.state, state.mode)), state.recovery);
+        matches!(decision, Decision::AskVerify { .. })
+    };
+    for state in states.values().filter(asks) {
         let Some(item) = changes.item(&state.change_id) else { continue };
         let recovery = state.recovery.stricter(item.info.recovery);
         if let Decision::AskVerify { otherwise } = recovery::decide(Some((state.state, state.mode)), recovery)

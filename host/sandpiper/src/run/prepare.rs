@@ -131,9 +131,10 @@ impl Preparing<'_> {
             target_kind: target.kind().to_owned(),
         };
         let mut direct = None;
+        let mut assessor = template.assessor.lock().await;
         for (step, payload) in program.all() {
             problems.extend(violations(&template.payload, payload));
-            let assessment = self.runtime.assess(&template.component, &step).await;
+            let assessment = assessor.assess(self.runtime, &step).await;
             let assessment = assessment.map_err(|fault| {
                 let problem = Problem::error(fault.code, fault.message).at(whole.clone());
                 vec![fault.help.into_iter().fold(problem, Problem::help)]

@@ -258,14 +258,14 @@ fn an_edited_removed_or_added_state_shows() {
     let edits = [
         "UPDATE sandpiper_state SET state = 'failed' WHERE change_id = 'b'",
         "DELETE FROM sandpiper_state WHERE change_id = 'b'",
-        "UPDATE sandpiper_state SET applied_digest = zeroblob(32) WHERE change_id = 'b'",
+        "UPDATE sandpiper_state SET details = (SELECT details FROM sandpiper_state WHERE change_id = 'a')
+         WHERE change_id = 'b'",
     ];
     for edit in edits {
         assert_eq!(broken(&chain_of_three(), edit).unwrap().0, 2, "{edit}");
     }
     let added =
-        "INSERT INTO sandpiper_state SELECT chain, 'd', 9, state, mode, recovery, stage, change_order,
-                 target_system, attempt_id, attempt, token, NULL, NULL, NULL FROM sandpiper_state LIMIT 1";
+        "INSERT INTO sandpiper_state SELECT chain, 'd', 9, state, details FROM sandpiper_state LIMIT 1";
     assert_eq!(broken(&chain_of_three(), added).unwrap().0, 9);
 }
 
