@@ -160,11 +160,11 @@ enum Then {
 
 /// What a runner has to do next.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Next<F> {
+pub enum Next<F, C = Conclusion<F>> {
     /// Carry this out, and feed back how it ended.
     Do(Command<F>),
     /// Nothing more.
-    Over(Conclusion<F>),
+    Over(C),
 }
 
 impl<F: Clone> Attempt<F> {
@@ -371,7 +371,7 @@ impl<F: Clone> Attempt<F> {
     }
 }
 
-fn faulted<F>(outcome: Outcome<F>) -> Option<F> {
+pub(crate) fn faulted<F>(outcome: Outcome<F>) -> Option<F> {
     match outcome {
         Outcome::LeaseLost(fault)
         | Outcome::Refused(fault)
@@ -383,6 +383,6 @@ fn faulted<F>(outcome: Outcome<F>) -> Option<F> {
     }
 }
 
-fn note<F>(state: State, mode: Mode, fault: Option<F>) -> Note<F> {
+pub(crate) fn note<F>(state: State, mode: Mode, fault: Option<F>) -> Note<F> {
     Note { state, mode, fault }
 }

@@ -98,6 +98,11 @@ impl State {
         Self::Baselined,
     ];
 
+    /// Whether it says that the change is applied.
+    pub fn is_applied(self) -> bool {
+        matches!(self, Self::Applied | Self::MarkedApplied | Self::Baselined)
+    }
+
     /// The state's name in entries and documents.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -218,6 +223,8 @@ pub struct Record {
     pub stage: StageName,
     /// Its order there.
     pub order: Order,
+    /// The name of the file that ran: with the kept bytes all that is needed to run it again.
+    pub file_name: Option<String>,
     /// Who wrote it.
     pub author: String,
     /// The state that this entry gives the change; none for a note, which is never newest.
@@ -347,6 +354,7 @@ pub(crate) mod tests {
             change_id: ChangeId::new(id).unwrap(),
             stage: "schema".into(),
             order: "0001".parse().unwrap(),
+            file_name: Some("_0001__A.sql".into()),
             author: "ada".into(),
             state: Some(state),
             attempt: 1,

@@ -2,7 +2,8 @@
 //! of it, and what happens after a crash.
 //!
 //! Everything here is pure: no I/O, no clock, no threads, no WebAssembly. Whoever asks "what happens after a crash?"
-//! opens [`recovery`]; "why does it run, or not?", [`plan`]; "in which order are things done?", [`attempt`]. The
+//! opens [`recovery`]; "why does it run, or not?", [`plan`]; "in which order are things done?", [`attempt`]; "what is taken
+//! back?", [`undo`]. The
 //! rules come from the project's semantics, which `docs/semantics.md` tells.
 
 pub mod attempt;
@@ -18,3 +19,4 @@ pub mod scope;
 pub mod state;
 pub mod store;
 pub mod suggest;
+pub mod undo;

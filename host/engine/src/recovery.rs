@@ -44,7 +44,7 @@ pub enum Settled {
     RecordUndone,
     /// Nothing of it is there: apply it.
     Apply,
-    /// An undo did nothing: it is still applied.
+    /// An undo did nothing: it is still applied. Record `undo-failed`, so that nobody has to look again.
     StillApplied,
     /// A person has to look at it first.
     Blocked,

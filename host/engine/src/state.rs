@@ -59,7 +59,9 @@ impl ChangeState {
         };
         let now = Applied { sequence: entry.sequence, digest: record.digest, meaning: record.meaning };
         let applied = match state {
-            State::Applied | State::MarkedApplied | State::Baselined => Some(now),
+            State::Applied | State::MarkedApplied | State::Baselined => {
+                Some(before.and_then(Self::outlives_an_undo).unwrap_or(now))
+            }
             State::Undone | State::MarkedRolledBack => None,
             State::Started
             | State::Failed
@@ -85,9 +87,22 @@ impl ChangeState {
         })
     }
 
+    /// The application that is said to be there still after an undo: that is no new one.
+    fn outlives_an_undo(&self) -> Option<Applied> {
+        self.applied.clone().filter(|_| matches!(self.state, State::Undoing | State::UndoFailed))
+    }
+
     /// Whether an entry with this state ends what checkpoints of its change were kept for.
     pub fn clears_checkpoints(state: State) -> bool {
-        matches!(state, State::Applied | State::RolledBack | State::Undone | State::MarkedRolledBack)
+        // What a person calls applied is there as a whole: which step came last counts no more.
+        matches!(
+            state,
+            State::Applied
+                | State::MarkedApplied
+                | State::RolledBack
+                | State::Undone
+                | State::MarkedRolledBack
+        )
     }
 
     /// The number of the attempt that comes next.
@@ -143,6 +158,19 @@ mod tests {
         assert!(after(&[State::Applied, State::Undoing, State::UndoFailed]).applied.is_some());
         assert!(after(&[State::Applied, State::Undoing, State::Undone]).applied.is_none());
         assert!(after(&[State::Applied, State::UndoFailed, State::MarkedRolledBack]).applied.is_none());
+    }
+
+    #[test]
+    fn what_an_undo_left_applied_is_the_application_from_before() {
+        for undo in [&[State::Undoing][..], &[State::Undoing, State::UndoFailed]] {
+            for said in [State::Applied, State::MarkedApplied, State::Baselined] {
+                let newest = after(&[&[State::Applied], undo, &[said]].concat());
+                assert_eq!((newest.state, newest.applied.unwrap().sequence), (said, Sequence(1)));
+            }
+        }
+        let again =
+            after(&[State::Applied, State::Undoing, State::UndoFailed, State::Started, State::Applied]);
+        assert_eq!(again.applied.unwrap().sequence, Sequence(5), "a new application");
     }
 
     #[test]

@@ -106,7 +106,7 @@ pub struct StepMark {
     pub doubtful: Option<u32>,
     /// The digest of the finished statements: each one's, together with the digest of those before.
     pub statements: Digest,
-    /// Whether the step is finished as a whole.
+    /// Whether the step is finished as a whole. With [`doubtful`](Self::doubtful) it was, and taking it back was begun.
     pub complete: bool,
 }
 
@@ -114,6 +114,11 @@ impl StepMark {
     /// A step of which nothing is finished.
     pub fn begin(step: u32, payload: Digest) -> Self {
         Self { step, payload, finished: 0, doubtful: None, statements: Digest::ZERO, complete: false }
+    }
+
+    /// Whether the step is certainly there as a whole.
+    pub fn is_done(&self) -> bool {
+        self.complete && self.doubtful.is_none()
     }
 
     /// One more statement is finished.

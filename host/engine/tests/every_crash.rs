@@ -210,6 +210,106 @@ fn a_recovery_that_is_disturbed_itself_is_put_right_too() {
     assert!(points > 30_000, "only {points} points were tried");
 }
 
+/// A world in which both changes are applied, and the first undo meets the trouble.
+fn applied(scenario: &Scenario) -> World {
+    let mut world = Scenario { trouble: Trouble::None, outage: None, ..*scenario }.world();
+    world.store.is_hashed = false;
+    world.settle();
+    world.troubles.insert(ChangeId::new("b").unwrap(), VecDeque::from([scenario.trouble]));
+    world
+        .store
+        .outages
+        .extend(scenario.outage.map(|(number, happened)| (world.store.appends + number, happened)));
+    world
+}
+
+/// One story of an undo: the host is disturbed after so many steps; then others take everything back, or apply what is
+/// missing. False when it ended before.
+fn disturb_undo(world: &mut World, count: usize, disturbance: Disturbance, goes_on: bool) -> bool {
+    let mut first = world.undoer(0);
+    if steps(world, &mut first, count).is_none() {
+        return false;
+    }
+    let recover = |world: &mut World| {
+        if goes_on {
+            world.take_back(0);
+        }
+        world.settle();
+    };
+    match disturbance {
+        Disturbance::Killed => world.crash(first),
+        Disturbance::Frozen { looks_at_clock } => {
+            first.looks_at_clock = looks_at_clock;
+            // Others take its lease, whether there is anything to apply or not.
+            world.take_back(0);
+            recover(world);
+            // One that had not planned under its lease yet begins anew, which is no mistake.
+            match count {
+                0..=2 => world.crash(first),
+                _ => wake(world, first),
+            }
+        }
+        Disturbance::Robbed => {
+            let stage = world.stages[0].name.clone();
+            world.store.break_lock(&stage);
+            world.run(&mut first);
+        }
+    }
+    recover(world);
+    check::nobody_left(world);
+    true
+}
+
+#[test]
+fn whatever_step_an_undo_is_disturbed_at_it_is_finished_or_was_none() {
+    let mut points = 0;
+    for scenario in Scenario::all().into_iter().filter(|it| !it.rides || it.outage.is_some()) {
+        for (disturbance, goes_on) in DISTURBANCES.iter().flat_map(|it| [(*it, false), (*it, true)]) {
+            for count in 0.. {
+                let story = (scenario, disturbance, goes_on, count);
+                let mut world = applied(&scenario);
+                if !told(&story, || disturb_undo(&mut world, count, disturbance, goes_on)) {
+                    assert!(count >= 4, "an undo of {count} steps: {scenario:?}");
+                    break;
+                }
+                points += 1;
+            }
+        }
+    }
+    println!("{points} points");
+    assert!(points > 10_000, "only {points} points were tried");
+}
+
+#[test]
+fn an_undo_that_fails_leaves_what_the_table_says() {
+    for mode in MODES {
+        for (trouble, direct) in [
+            (Trouble::CallFails, (State::UndoFailed, End::Blocked)),
+            (Trouble::Precondition, (State::Applied, End::Complete)),
+            (Trouble::OpenRefused, (State::Applied, End::Complete)),
+        ] {
+            let recovery = Recovery::AlwaysRetry;
+            let declared = Declared { mode, recovery, has_verify: false, has_rollback: true };
+            let mut world = applied(&Scenario { declared, trouble, outage: None, rides: false });
+            let mut undoer = world.undoer(0);
+            assert_eq!(world.run(&mut undoer), End::Failed);
+            let state = world.store.states[&ChangeId::new("b").unwrap()].state;
+            let mut next = world.runner(0);
+            assert_eq!(
+                (state, world.run(&mut next)),
+                if mode == Mode::Direct || state == State::Applied {
+                    direct
+                } else {
+                    (State::UndoFailed, End::Complete)
+                },
+                "{mode} {trouble:?}"
+            );
+            world.take_back(0);
+            world.settle();
+        }
+    }
+}
+
 #[test]
 fn a_transaction_that_the_change_committed_itself_needs_a_person() {
     for mode in [Mode::Shared, Mode::Marked] {

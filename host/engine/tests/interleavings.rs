@@ -10,7 +10,7 @@ mod model;
 use model::runner::{End, Progress, Runner};
 use model::{Declared, Trouble, World, check};
 use sandpiper_engine::change::{ChangeId, Recovery};
-use sandpiper_engine::entry::Mode;
+use sandpiper_engine::entry::{Mode, State};
 
 const SEEDS: u64 = 10_000;
 
@@ -50,6 +50,8 @@ struct Tally {
     blocked: u64,
     lock_lost: u64,
     markers_that_settled: u64,
+    undone: u64,
+    undo_failed: u64,
 }
 
 fn any_declared(chance: &mut Chance) -> Declared {
@@ -146,6 +148,9 @@ fn play(seed: u64, tally: &mut Tally) {
             tally.note(world.run(&mut runner));
         }
     }
+    if chance.one_in(4) {
+        (0..world.stages.len()).rev().for_each(|stage| world.take_back(stage));
+    }
     world.settle();
     check::nobody_left(&world);
     let settled = |it: &sandpiper_engine::entry::Entry| {
@@ -154,6 +159,10 @@ fn play(seed: u64, tally: &mut Tally) {
             world.store.entries.iter().find(|other| other.record.attempt_id.as_ref() == Some(attempt))?;
         (it.record.mode == Mode::Marked && began.token < it.token).then_some(())
     };
+    let count =
+        |state: State| world.store.entries.iter().filter(|it| it.record.state == Some(state)).count() as u64;
+    tally.undone += count(State::Undone);
+    tally.undo_failed += count(State::UndoFailed);
     tally.markers_that_settled += world.store.entries.iter().filter_map(settled).count() as u64;
 }
 
@@ -171,7 +180,7 @@ impl Tally {
 /// A new host, for one of the stages.
 fn arrives(world: &mut World, chance: &mut Chance) -> Runner {
     let stage = chance.below(world.stages.len());
-    let mut runner = world.runner(stage);
+    let mut runner = if chance.one_in(5) { world.undoer(stage) } else { world.runner(stage) };
     runner.looks_at_clock = chance.one_in(2);
     runner
 }
@@ -192,6 +201,7 @@ fn no_interleaving_of_hosts_makes_a_rule_untrue() {
     }
     println!("{tally:?}");
     let Tally { crashes, robbed, complete, failed, blocked, lock_lost, markers_that_settled, .. } = tally;
+    let Tally { undone, undo_failed, .. } = tally;
     for (what, count) in [
         ("crashes", crashes),
         ("locks taken away", robbed),
@@ -200,6 +210,8 @@ fn no_interleaving_of_hosts_makes_a_rule_untrue() {
         ("blocked runs", blocked),
         ("locks lost", lock_lost),
         ("attempts settled by their marker", markers_that_settled),
+        ("changes taken back", undone),
+        ("undos that failed", undo_failed),
     ] {
         assert!(count > 500, "there were only {count} {what}");
     }

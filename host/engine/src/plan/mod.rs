@@ -9,7 +9,8 @@ mod hold;
 mod judge;
 mod select;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
+mod without_file;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

@@ -1,6 +1,6 @@
 //! What must never be untrue, told a second time and without the engine.
 
-use sandpiper_engine::change::Recovery;
+use sandpiper_engine::change::{Change, Recovery};
 use sandpiper_engine::entry::{Mode, Record, State};
 use sandpiper_engine::state::ChangeState;
 
@@ -13,9 +13,21 @@ fn is_applied(state: State) -> bool {
 
 /// Whether a change needs a person, as far as the audit can tell: what is left of it outside of a transaction.
 pub(crate) fn needs_person(state: &ChangeState, recovery: Recovery) -> bool {
-    state.mode == Mode::Direct
-        && recovery == Recovery::ManualIntervention
-        && matches!(state.state, State::Started | State::Failed | State::RollbackFailed)
+    let is_undo = matches!(state.state, State::Undoing | State::UndoFailed);
+    let is_apply = matches!(state.state, State::Started | State::Failed | State::RollbackFailed);
+    state.mode == Mode::Direct && (is_undo || is_apply && recovery == Recovery::ManualIntervention)
+}
+
+/// Whether a change counts as applied: the audit says so, or what is recorded is an undo that left it as it was.
+fn counts_as_applied(world: &World, state: &ChangeState) -> bool {
+    let left_by_undo =
+        state.mode.is_transactional() && matches!(state.state, State::Undoing | State::UndoFailed);
+    is_applied(state.state) || left_by_undo && !is_committed(world, state)
+}
+
+/// Whether the marker of the newest attempt is there.
+fn is_committed(world: &World, state: &ChangeState) -> bool {
+    state.attempt_id.as_ref().is_some_and(|attempt| world.target.markers.contains(attempt))
 }
 
 /// What must hold after every step, whatever hosts are in the middle of.
@@ -26,11 +38,10 @@ pub(crate) fn always(world: &World) {
         let newest = state.map(|state| (state.state, state.mode));
         // A change that ended its own transaction is a `direct` one from then on.
         if declared.mode.is_transactional() && newest.is_none_or(|(_, mode)| mode != Mode::Direct) {
-            let marker_there = state.is_some_and(|state| {
-                state.attempt_id.as_ref().is_some_and(|attempt| world.target.markers.contains(attempt))
+            let says_applied = state.is_some_and(|state| {
+                let started = (state.state, state.mode) == (State::Started, Mode::Marked);
+                counts_as_applied(world, state) || started && is_committed(world, state)
             });
-            let says_applied = newest
-                .is_some_and(|it| is_applied(it.0) || it == (State::Started, Mode::Marked) && marker_there);
             let once = world.target.is_there_once(id);
             assert!(once || world.target.is_absent(id), "`{id}` is there in part, or twice: {}", told(world));
             assert_eq!(
@@ -44,8 +55,8 @@ pub(crate) fn always(world: &World) {
             Some((state, _)) if is_applied(state) => {
                 assert!(world.target.is_whole(id), "`{id}` is not there, but {state}: {}", told(world));
             }
-            Some((State::RolledBack, _)) => {
-                assert!(world.target.is_absent(id), "`{id}` was not rolled back: {}", told(world));
+            Some((State::RolledBack | State::Undone, _)) => {
+                assert!(world.target.is_absent(id), "`{id}` was not taken back: {}", told(world));
             }
             _ => {}
         }
@@ -59,17 +70,21 @@ pub(crate) fn before_entry(world: &World, record: &Record) {
         panic!("no such stage")
     };
     let state = world.store.states.get(id);
+    if record.state == Some(State::Undoing) {
+        return before_undo(world, record, &stage.changes);
+    }
     if record.state != Some(State::Started) {
         let began = matches!(record.state, Some(State::MarkedApplied | State::MarkedRolledBack));
         assert!(began || state.is_some(), "`{id}` ended before it began: {}", told(world));
         return;
     }
     for earlier in stage.changes.iter().take_while(|change| change.id != *id) {
-        let applied = world.store.states.get(&earlier.id).is_some_and(|state| is_applied(state.state));
+        let applied =
+            world.store.states.get(&earlier.id).is_some_and(|state| counts_as_applied(world, state));
         assert!(applied, "`{id}` starts before `{}` is applied: {}", earlier.id, told(world));
     }
     let Some(state) = state else { return };
-    assert!(!is_applied(state.state), "`{id}` starts again though it is applied: {}", told(world));
+    assert!(!counts_as_applied(world, state), "`{id}` starts again though it is applied: {}", told(world));
     if needs_person(state, record.recovery) {
         let asked =
             state.state == State::Started && world.declared[id].has_verify && world.target.is_absent(id);
@@ -87,12 +102,50 @@ pub(crate) fn before_entry(world: &World, record: &Record) {
     }
 }
 
+/// What must hold before an undo begins: the change is applied, none of those that came later is, and nothing is in doubt.
+fn before_undo(world: &World, record: &Record, changes: &[Change]) {
+    let id = &record.change_id;
+    let Some(state) = world.store.states.get(id) else {
+        panic!("`{id}` is undone though it was never tried")
+    };
+    assert!(counts_as_applied(world, state), "`{id}` is undone though it is not applied: {}", told(world));
+    assert!(!needs_person(state, record.recovery), "`{id}` is undone without a person: {}", told(world));
+    for later in changes.iter().skip_while(|change| change.id != *id).skip(1) {
+        let state = world.store.states.get(&later.id);
+        let is_left = state.is_some_and(|state| counts_as_applied(world, state) || is_in_doubt(state));
+        assert!(!is_left, "`{id}` is undone below `{}`: {}", later.id, told(world));
+    }
+    if let Some(attempt) = state.attempt_id.as_ref().filter(|_| state.mode == Mode::Marked) {
+        let on_the_way = world.target.on_the_way.iter().any(|commit| commit.session.attempt == *attempt);
+        assert!(!on_the_way, "`{id}` is undone while its last commit is on its way: {}", told(world));
+    }
+}
+
+/// Whether an attempt may have been committed without a word in the audit.
+fn is_in_doubt(state: &ChangeState) -> bool {
+    (state.state, state.mode) == (State::Undoing, Mode::Marked)
+}
+
+/// What must hold when a stage was taken back.
+pub(crate) fn taken_back(world: &World, stage: usize) {
+    always(world);
+    for change in &world.stages[stage].changes {
+        let Some(state) = world.store.states.get(&change.id) else { continue };
+        assert!(!counts_as_applied(world, state), "`{}` is not taken back: {}", change.id, told(world));
+        let is_gone = matches!(state.state, State::Undone | State::MarkedRolledBack | State::RolledBack);
+        let is_gone = is_gone || state.mode.is_transactional();
+        assert!(!is_gone || world.target.is_absent(&change.id), "`{}` is left: {}", change.id, told(world));
+    }
+    assert!(world.store.chain_verifies(), "the chain is broken: {}", told(world));
+}
+
 /// What must hold when nothing is left to do.
 pub(crate) fn complete(world: &World) {
     always(world);
     assert!(world.target.behind_our_back.is_empty(), "nobody cleaned up: {}", told(world));
     for (id, declared) in &world.declared {
-        assert!(is_applied(world.store.states[id].state), "`{id}` is not applied: {}", told(world));
+        let state = &world.store.states[id];
+        assert!(counts_as_applied(world, state), "`{id}` is not applied: {}", told(world));
         let once = world.target.is_there_once(id);
         assert!(
             once || declared.recovery == Recovery::AlwaysRetry && world.target.is_whole(id),

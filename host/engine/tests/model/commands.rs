@@ -6,7 +6,7 @@ use sandpiper_engine::entry::{AttemptId, Mode, State};
 use sandpiper_engine::plan::{Action, Planned};
 use sandpiper_engine::store::{AppendError, Condition, Draft};
 
-use super::runner::{Runner, Try};
+use super::runner::{Goal, Runner, Try};
 use super::store::{draft, record};
 use super::target::{Commit, Session};
 use super::{STATEMENTS, Trouble, World};
@@ -21,19 +21,19 @@ impl Runner {
         let mut drafts = Vec::new();
         attempt.rider = None;
         for note in notes {
-            let first = note.state == State::Started;
+            let first = matches!(note.state, State::Started | State::Undoing);
             let condition =
                 if first { Condition::Newest(attempt.planned.newest()) } else { Condition::Always };
-            if note.state == State::Applied && attempt.declared.mode == Mode::Marked {
+            if note.state == self.done() && attempt.declared.mode == Mode::Marked {
                 let committed = world.target.markers.contains(&attempt.id);
-                assert!(committed, "`applied` is recorded before it is committed");
+                assert!(committed, "`{}` is recorded before it is committed", note.state);
             }
             let change = &attempt.planned.change;
             drafts.push(draft(
                 record(&self.stage, change, note.state, note.mode, Some(attempt.id.clone())),
                 condition,
             ));
-            if note.state == State::Applied {
+            if note.state == State::Applied && self.goal == Goal::Apply {
                 attempt.rider = self.rider(world, &change.id);
             }
         }
@@ -48,6 +48,14 @@ impl Runner {
             Err(AppendError::LeaseLost) => Outcome::LeaseLost("lease lost"),
             Err(AppendError::Superseded(_)) => Outcome::Superseded,
             Err(AppendError::Store(_)) => Outcome::Refused("the store is down"),
+        }
+    }
+
+    /// The state of a change whose attempt went well.
+    fn done(&self) -> State {
+        match self.goal {
+            Goal::Apply => State::Applied,
+            Goal::Undo => State::Undone,
         }
     }
 
@@ -67,7 +75,8 @@ impl Runner {
     }
 
     pub(super) fn open(&mut self, world: &mut World, attempt: &mut Try) -> Outcome<&'static str> {
-        assert!(world.store.has(&attempt.id, State::Started), "something runs before `started` is recorded");
+        let began = if self.goal == Goal::Undo { State::Undoing } else { State::Started };
+        assert!(world.store.has(&attempt.id, began), "something runs before `{began}` is recorded");
         if attempt.trouble == Trouble::OpenRefused {
             attempt.trouble = Trouble::None;
             return Outcome::Refused("the target is down");
@@ -81,6 +90,7 @@ impl Runner {
             change: attempt.planned.change.id.clone(),
             attempt: attempt.id.clone(),
             is_transactional,
+            undoes: self.goal == Goal::Undo,
             done: Vec::new(),
             is_proved: false,
         }));
@@ -105,7 +115,11 @@ impl Runner {
         if !world.target.sessions.contains_key(&session) {
             return Some(Outcome::Failed("the connection is gone"));
         }
-        if part == Part::Rollback {
+        if self.goal == Goal::Undo {
+            if let Some(outcome) = undo_statement(world, attempt, session, is_transactional) {
+                return Some(outcome);
+            }
+        } else if part == Part::Rollback {
             assert!(!is_transactional, "a rollback of what a transaction took back");
             assert!(world.store.has(&attempt.id, State::Failed), "a rollback before `failed` is recorded");
             if attempt.trouble == Trouble::CallAndRollbackFail && statement == 1 {
@@ -154,14 +168,8 @@ impl Runner {
             if !world.store.is_current(&self.stage, token) {
                 return Outcome::LeaseLost("an old token");
             }
-            records.push(record(
-                &self.stage,
-                &change,
-                State::Applied,
-                Mode::Shared,
-                Some(attempt.id.clone()),
-            ));
-            attempt.rider = self.rider(world, &change.id);
+            records.push(record(&self.stage, &change, self.done(), Mode::Shared, Some(attempt.id.clone())));
+            attempt.rider = if self.goal == Goal::Apply { self.rider(world, &change.id) } else { None };
             if let Some((next, id)) = &attempt.rider {
                 let started = [self.started(world, next, id)];
                 match world.store.unmet(&started) {
@@ -194,9 +202,34 @@ impl Runner {
             return Outcome::LeaseLost("a higher token stands in the fence row");
         }
         let happened =
-            world.target.markers.contains(&attempt.id) || world.store.has(&attempt.id, State::Applied);
+            world.target.markers.contains(&attempt.id) || world.store.has(&attempt.id, self.done());
         if happened { Outcome::Done } else { Outcome::NotCommitted }
     }
+}
+
+/// One statement of an undo's rollback: the one that came last first. Gives how the call ends, if it goes wrong.
+fn undo_statement(
+    world: &mut World,
+    attempt: &Try,
+    session: u64,
+    is_transactional: bool,
+) -> Option<Outcome<&'static str>> {
+    let (id, statement) = (&attempt.planned.change.id, attempt.statement);
+    match (attempt.trouble, statement) {
+        (Trouble::Precondition, 0) => return Some(Outcome::Precondition("it cannot be taken back")),
+        (Trouble::CallFails | Trouble::CallAndRollbackFail, 1) => return Some(Outcome::Failed("it fails")),
+        (Trouble::Ends { .. }, 2) => {
+            world.target.sessions.remove(&session);
+            return Some(Outcome::Ended("it ended its transaction"));
+        }
+        _ => {}
+    }
+    let taken_back = STATEMENTS - 1 - statement;
+    match is_transactional {
+        true => world.target.sessions.get_mut(&session).unwrap().done.push(taken_back),
+        false => world.target.take_back(id, taken_back),
+    }
+    None
 }
 
 pub(super) fn prove(world: &mut World, attempt: &Try) -> Outcome<&'static str> {

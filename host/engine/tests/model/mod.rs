@@ -17,7 +17,7 @@ use sandpiper_engine::plan::Stage;
 use sandpiper_engine::policy::Policies;
 use sandpiper_engine::store::Condition;
 
-use runner::{End, Progress, Runner};
+use runner::{End, Goal, Progress, Runner};
 use store::Store;
 use target::Target;
 
@@ -107,7 +107,13 @@ impl World {
     /// A new host that runs a stage.
     pub(crate) fn runner(&mut self, stage: usize) -> Runner {
         self.runners += 1;
-        Runner::new(self.runners, self.stages[stage].name.clone())
+        Runner::new(self.runners, self.stages[stage].name.clone(), Goal::Apply)
+    }
+
+    /// A new host that takes a stage back.
+    pub(crate) fn undoer(&mut self, stage: usize) -> Runner {
+        self.runners += 1;
+        Runner::new(self.runners, self.stages[stage].name.clone(), Goal::Undo)
     }
 
     /// What goes wrong with the attempt that begins now.
@@ -163,26 +169,7 @@ impl World {
     /// that takes a person where none should be needed, or forever.
     pub(crate) fn settle(&mut self) {
         for stage in 0..self.stages.len() {
-            for round in 0.. {
-                assert!(round < 12, "the stage is never complete: {:?}", self.store.told());
-                self.leases_end();
-                let mut runner = self.runner(stage);
-                match self.run(&mut runner) {
-                    End::Complete => break,
-                    End::Blocked => {
-                        let changes = &self.stages[stage].changes;
-                        let needs = changes.iter().any(|change| {
-                            self.store
-                                .states
-                                .get(&change.id)
-                                .is_some_and(|it| check::needs_person(it, change.recovery))
-                        });
-                        assert!(needs, "a person was asked for nothing: {:?}", self.store.told());
-                        self.person_resolves(stage);
-                    }
-                    End::Failed | End::LockLost => {}
-                }
-            }
+            self.goes_on_until_complete(stage, Goal::Apply);
         }
         check::complete(self);
         let writes = self.writes();
@@ -191,6 +178,36 @@ impl World {
             assert_eq!(self.run(&mut again), End::Complete);
         }
         assert_eq!(self.writes(), writes, "a second run after a success wrote something");
+    }
+
+    /// Takes a stage back: one host after the other, and people where they are needed.
+    pub(crate) fn take_back(&mut self, stage: usize) {
+        self.goes_on_until_complete(stage, Goal::Undo);
+        check::taken_back(self, stage);
+    }
+
+    fn goes_on_until_complete(&mut self, stage: usize, goal: Goal) {
+        for round in 0.. {
+            assert!(round < 12, "the stage is never complete: {:?}", self.store.told());
+            self.leases_end();
+            let mut runner = match goal {
+                Goal::Apply => self.runner(stage),
+                Goal::Undo => self.undoer(stage),
+            };
+            match self.run(&mut runner) {
+                End::Complete => break,
+                End::Blocked => {
+                    let changes = &self.stages[stage].changes;
+                    let needs = changes.iter().any(|change| {
+                        let state = self.store.states.get(&change.id);
+                        state.is_some_and(|it| check::needs_person(it, change.recovery))
+                    });
+                    assert!(needs, "a person was asked for nothing: {:?}", self.store.told());
+                    self.person_resolves(stage);
+                }
+                End::Failed | End::LockLost => {}
+            }
+        }
     }
 
     /// Runs a host to its end, with every rule checked after every step.

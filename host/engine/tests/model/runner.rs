@@ -1,12 +1,13 @@
 //! A model host: runs one stage, one small step at a time, as the real one does.
 
 use sandpiper_engine::attempt::{Attempt, Command, Conclusion, Next, Outcome};
-use sandpiper_engine::entry::{AttemptId, State, Token};
+use sandpiper_engine::entry::{AttemptId, Mode, State, Token};
 use sandpiper_engine::plan::{self, Action, Answers, Planned, PlannedStage, Selection};
 use sandpiper_engine::policy::Policies;
-use sandpiper_engine::recovery::{self, Settled, Verdict};
+use sandpiper_engine::recovery::{self, Decision, Settled, Verdict};
 use sandpiper_engine::scope::StageName;
 use sandpiper_engine::store::{AppendError, Condition};
+use sandpiper_engine::undo;
 
 use super::commands::{close, prove};
 use super::store::{LEASE, draft, record};
@@ -30,9 +31,19 @@ pub(crate) enum Progress {
     Over(End),
 }
 
+/// What a host is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Goal {
+    /// To apply what is pending.
+    Apply,
+    /// To take everything back.
+    Undo,
+}
+
 /// A host that runs one stage.
 #[derive(Debug)]
 pub(crate) struct Runner {
+    pub(super) goal: Goal,
     number: u64,
     pub(super) stage: StageName,
     lease: Option<Token>,
@@ -42,6 +53,8 @@ pub(crate) struct Runner {
     /// only the fences are left. Outside of transactions it always does.
     pub(crate) looks_at_clock: bool,
     answers: Answers,
+    /// Whether those who held the lease before can commit no more.
+    has_fenced: bool,
     attempts: u32,
     at: At,
 }
@@ -51,6 +64,7 @@ enum At {
     Planning,
     Acquiring,
     PlanningUnderLease,
+    FencingAll,
     Fencing(Box<Planned>),
     LookingForMarker(Box<Planned>),
     Recording { planned: Box<Planned>, state: State },
@@ -62,7 +76,7 @@ enum At {
 /// One attempt that is under way.
 #[derive(Debug)]
 pub(super) struct Try {
-    pub(super) machine: Attempt<&'static str>,
+    machine: Machine,
     pub(super) command: Command<&'static str>,
     pub(super) planned: Planned,
     pub(super) declared: Declared,
@@ -75,15 +89,54 @@ pub(super) struct Try {
     pub(super) rider: Option<(Planned, AttemptId)>,
 }
 
+#[derive(Debug)]
+enum Machine {
+    Apply(Attempt<&'static str>),
+    Undo(undo::attempt::Attempt<&'static str>),
+}
+
+/// How an attempt of either kind ended.
+#[derive(Debug)]
+enum Ended {
+    /// As it should, and recorded so.
+    Well(State),
+    LeaseLost,
+    Superseded,
+    Badly,
+}
+
+impl Machine {
+    fn next(&mut self, outcome: Outcome<&'static str>) -> Next<&'static str, Ended> {
+        match self {
+            Self::Apply(machine) => match machine.next(outcome) {
+                Next::Do(command) => Next::Do(command),
+                Next::Over(Conclusion::Applied) => Next::Over(Ended::Well(State::Applied)),
+                Next::Over(Conclusion::LeaseLost(_)) => Next::Over(Ended::LeaseLost),
+                Next::Over(Conclusion::Superseded) => Next::Over(Ended::Superseded),
+                Next::Over(_) => Next::Over(Ended::Badly),
+            },
+            Self::Undo(machine) => match machine.next(outcome) {
+                Next::Do(command) => Next::Do(command),
+                Next::Over(undo::attempt::Conclusion::Undone) => Next::Over(Ended::Well(State::Undone)),
+                Next::Over(undo::attempt::Conclusion::LeaseLost(_)) => Next::Over(Ended::LeaseLost),
+                Next::Over(undo::attempt::Conclusion::Superseded) => Next::Over(Ended::Superseded),
+                Next::Over(_) => Next::Over(Ended::Badly),
+            },
+        }
+    }
+}
+
 impl Runner {
-    pub(super) fn new(number: u64, stage: StageName) -> Self {
+    pub(super) fn new(number: u64, stage: StageName, goal: Goal) -> Self {
         Self {
+            goal,
             number,
             stage,
             lease: None,
             valid_until: 0,
             looks_at_clock: true,
             answers: Answers::new(),
+            has_fenced: false,
             attempts: 0,
             at: At::Planning,
         }
@@ -115,6 +168,11 @@ impl Runner {
                 At::PlanningUnderLease
             }
             At::PlanningUnderLease => self.begin(world),
+            At::FencingAll if world.set_fence(&self.stage, self.token()) => {
+                self.has_fenced = true;
+                At::PlanningUnderLease
+            }
+            At::FencingAll => At::Over(End::LockLost),
             At::Fencing(planned) if world.set_fence(&self.stage, self.token()) => {
                 At::LookingForMarker(planned)
             }
@@ -152,6 +210,9 @@ impl Runner {
     }
 
     fn first_to_do(&self, world: &World) -> Result<Planned, End> {
+        if self.goal == Goal::Undo {
+            return self.first_to_undo(world);
+        }
         let stage = self.plan(world);
         match stage.changes.iter().find(|planned| planned.action != Action::Skip) {
             _ if stage.is_blocked() => Err(End::Blocked),
@@ -160,7 +221,43 @@ impl Runner {
         }
     }
 
+    fn first_to_undo(&self, world: &World) -> Result<Planned, End> {
+        let what = undo::What::Last(usize::MAX);
+        let selection = undo::Selection { what, stage: Some(self.stage.clone()), only: false };
+        let plan =
+            undo::plan(&world.stages, &world.store.states, &self.answers, &selection).unwrap_or_else(|why| {
+                panic!("{why:?}: {:?}", world.store.told());
+            });
+        if plan.changes.iter().any(|it| it.action == undo::Action::Blocked) {
+            return Err(End::Blocked);
+        }
+        let settles = |it: &&undo::Planned| matches!(it.action, undo::Action::Settle(_));
+        let first = plan.changes.iter().find(settles).or(plan.changes.first()).ok_or(End::Complete)?;
+        let mut planned = Planned::without_file(&first.state);
+        let changes = world.stages.iter().flat_map(|stage| &stage.changes);
+        planned.change = changes.into_iter().find(|change| change.id == first.change_id).unwrap().clone();
+        planned.action = match first.action {
+            undo::Action::Undo | undo::Action::Blocked => Action::Apply,
+            undo::Action::Settle(Decision::AskVerify { otherwise }) => Action::AskVerify(otherwise),
+            undo::Action::Settle(_) => Action::LookForMarker,
+        };
+        Ok(planned)
+    }
+
+    /// Whether a commit in `shared` mode may still be on its way that nothing of ours would notice: an application
+    /// takes the place of an open one, an undo of another change does not.
+    fn awaits_others(&self, world: &World) -> bool {
+        let is_open =
+            |state: State| state == State::Undoing || state == State::Started && self.goal == Goal::Undo;
+        let stage = world.stages.iter().find(|stage| stage.name == self.stage).unwrap();
+        let states = stage.changes.iter().filter_map(|change| world.store.states.get(&change.id));
+        !self.has_fenced && states.into_iter().any(|it| it.mode == Mode::Shared && is_open(it.state))
+    }
+
     fn begin(&mut self, world: &mut World) -> At {
+        if self.awaits_others(world) {
+            return At::FencingAll;
+        }
         let planned = match self.first_to_do(world) {
             Ok(planned) => planned,
             Err(end) => return At::Releasing(end),
@@ -186,8 +283,14 @@ impl Runner {
     }
 
     fn settled(&mut self, planned: &Planned, answer: Settled) -> At {
-        if answer == Settled::RecordApplied {
-            return At::Recording { planned: Box::new(planned.clone()), state: State::Applied };
+        let recorded = match answer {
+            Settled::RecordApplied => Some(State::Applied),
+            Settled::RecordUndone => Some(State::Undone),
+            Settled::StillApplied => Some(State::UndoFailed),
+            Settled::Apply | Settled::Blocked => None,
+        };
+        if let Some(state) = recorded {
+            return At::Recording { planned: Box::new(planned.clone()), state };
         }
         self.answers.insert(planned.newest().unwrap(), answer);
         At::PlanningUnderLease
@@ -212,10 +315,19 @@ impl Runner {
     fn try_it(&mut self, world: &mut World, planned: Planned, id: AttemptId, started: bool) -> At {
         let declared = world.declared[&planned.change.id];
         let trouble = world.next_trouble(&planned.change.id);
-        let (mut machine, command) = Attempt::begin(declared.mode, declared.has_rollback, started);
-        if planned.may_have_leftovers() {
-            machine.begins_over_leftovers();
-        }
+        let (machine, command) = match self.goal {
+            Goal::Apply => {
+                let (mut machine, command) = Attempt::begin(declared.mode, declared.has_rollback, started);
+                if planned.may_have_leftovers() {
+                    machine.begins_over_leftovers();
+                }
+                (Machine::Apply(machine), command)
+            }
+            Goal::Undo => {
+                let (machine, command) = undo::attempt::Attempt::begin(declared.mode, State::Applied);
+                (Machine::Undo(machine), command)
+            }
+        };
         let (session, statement, rider) = (None, 0, None);
         At::Trying(Box::new(Try {
             machine,
@@ -253,21 +365,22 @@ impl Runner {
                 attempt.statement = 0;
                 At::Trying(attempt)
             }
-            Next::Over(conclusion) => {
-                let is_recorded = world.store.has(&attempt.id, State::Applied);
-                assert!(conclusion != Conclusion::Applied || is_recorded, "it ended as applied, unrecorded");
-                assert_eq!(attempt.session, None, "an attempt ended with an open session: {conclusion:?}");
-                self.concluded(world, *attempt, &conclusion)
+            Next::Over(ended) => {
+                if let Ended::Well(state) = ended {
+                    assert!(world.store.has(&attempt.id, state), "it ended as {state}, unrecorded");
+                }
+                assert_eq!(attempt.session, None, "an attempt ended with an open session: {ended:?}");
+                self.concluded(world, *attempt, &ended)
             }
         }
     }
 
-    fn concluded(&mut self, world: &mut World, attempt: Try, conclusion: &Conclusion<&'static str>) -> At {
-        match (conclusion, attempt.rider) {
-            (Conclusion::Applied, Some((next, id))) => self.try_it(world, next, id, true),
-            (Conclusion::Applied, None) | (Conclusion::Superseded, _) => At::PlanningUnderLease,
-            (Conclusion::LeaseLost(_), _) => At::Over(End::LockLost),
-            _ => At::Releasing(End::Failed),
+    fn concluded(&mut self, world: &mut World, attempt: Try, ended: &Ended) -> At {
+        match (ended, attempt.rider) {
+            (Ended::Well(_), Some((next, id))) => self.try_it(world, next, id, true),
+            (Ended::Well(_), None) | (Ended::Superseded, _) => At::PlanningUnderLease,
+            (Ended::LeaseLost, _) => At::Over(End::LockLost),
+            (Ended::Badly, _) => At::Releasing(End::Failed),
         }
     }
 }

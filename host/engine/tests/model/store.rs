@@ -33,7 +33,8 @@ pub(crate) struct Store {
     pub(crate) outages: BTreeMap<u64, bool>,
     /// Whether entries are hashed, which is what takes most of the time.
     pub(crate) is_hashed: bool,
-    appends: u64,
+    /// How many appends were tried.
+    pub(crate) appends: u64,
     texts: Vec<String>,
     leases: BTreeMap<StageName, Lease>,
 }
@@ -206,6 +207,7 @@ pub(crate) fn record(
         change_id: change.id.clone(),
         stage: stage.clone(),
         order: change.order.clone(),
+        file_name: None,
         author: String::new(),
         state: Some(state),
         attempt: 1,

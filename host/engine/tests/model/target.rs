@@ -15,6 +15,8 @@ pub(crate) struct Session {
     pub(crate) change: ChangeId,
     pub(crate) attempt: AttemptId,
     pub(crate) is_transactional: bool,
+    /// Whether it takes back.
+    pub(crate) undoes: bool,
     /// What was done in the transaction so far.
     pub(crate) done: Vec<usize>,
     /// Whether the transaction was proved to stand after the last statement.
@@ -122,8 +124,12 @@ impl World {
         if !commit.happens {
             return;
         }
-        let Session { change, attempt, done, .. } = commit.session;
+        let Session { change, attempt, done, undoes, .. } = commit.session;
         for statement in done {
+            if undoes {
+                self.target.take_back(&change, statement);
+                continue;
+            }
             // What two transactions do is there twice, whatever the author promises.
             self.target.execute(&change, statement, Recovery::ManualIntervention);
         }

@@ -73,6 +73,7 @@ impl Sandpiper {
             change_id,
             stage: stage.clone(),
             order,
+            file_name: None,
             author: self.owner.operator.clone(),
             state: None,
             attempt: 0,

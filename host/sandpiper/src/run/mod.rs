@@ -141,6 +141,7 @@ impl Core {
             change_id: change.id.clone(),
             stage: stage.clone(),
             order: change.order.clone(),
+            file_name: None,
             author: change.author.to_string(),
             state: None,
             attempt: 1,

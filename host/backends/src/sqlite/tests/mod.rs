@@ -51,6 +51,7 @@ fn record(id: &str, state: State) -> Record {
         change_id: ChangeId::new(id).unwrap(),
         stage: "schema".into(),
         order: "0001".parse().unwrap(),
+        file_name: Some("_0001__A.sql".into()),
         author: "ada".into(),
         state: Some(state),
         attempt: 1,

@@ -12,7 +12,7 @@ use crate::digest::Digest;
 use crate::entry::{Entry, Token};
 
 /// A change that is applied `once`, in the order that its number says.
-fn change(id: &str, order: u32) -> Change {
+pub(crate) fn change(id: &str, order: u32) -> Change {
     Change {
         id: ChangeId::new(id).unwrap(),
         order: format!("{order:04}").parse().unwrap(),
@@ -35,7 +35,7 @@ fn edited(change: &Change) -> Change {
 }
 
 /// A stage of changes that were given in order.
-fn stage(name: &str, after: &[&str], changes: &[Change]) -> Stage {
+pub(crate) fn stage(name: &str, after: &[&str], changes: &[Change]) -> Stage {
     Stage {
         name: name.into(),
         after: after.iter().map(|name| StageName::from(*name)).collect(),
