@@ -163,6 +163,9 @@ Examples:
     Plan {
         #[command(flatten)]
         selection: Selection,
+        /// As `apply --allow-undo`
+        #[arg(long)]
+        allow_undo: bool,
         /// Set the exit code: 3 pending, 4 a person is needed, 6 integrity
         #[arg(long)]
         check: bool,
@@ -183,6 +186,30 @@ Examples:
         /// Print what would be done, and do nothing
         #[arg(long)]
         dry_run: bool,
+        /// Take back what has no file any more, where the policy is `on-missing: undo`
+        #[arg(long)]
+        allow_undo: bool,
+    },
+    /// Take applied changes back, newest first
+    #[command(after_long_help = "\
+What runs is what was applied: the archive of the audit store has it, also when the file is gone.
+
+Examples:
+  sandpiper undo add-status            this change, if it was applied last in its stage
+  sandpiper undo --last 2 --dry-run    what would be taken back: the two that were applied last
+  sandpiper undo --to create-orders    all that was applied after this change")]
+    Undo {
+        #[command(flatten)]
+        taken: Taken,
+        /// Also below changes of the same stage that were applied later: these stay
+        #[arg(long)]
+        only: bool,
+        /// Print what would be done, and do nothing
+        #[arg(long)]
+        dry_run: bool,
+        /// Run the file as it is now, in place of what was applied
+        #[arg(long)]
+        working_copy: bool,
     },
     /// Show each change and its state
     #[command(after_long_help = "\
@@ -238,6 +265,21 @@ pub(crate) struct Selection {
     /// Only this change
     #[arg(long, value_name = "ID")]
     pub(crate) only: Option<String>,
+}
+
+/// What an undo takes back.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Taken {
+    /// The change
+    #[arg(value_name = "ID")]
+    pub(crate) id: Option<String>,
+    /// So many changes: those that were applied last, in any stage
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) last: Option<u32>,
+    /// All that was applied after this change, in its stage and in stages after it
+    #[arg(long, value_name = "ID")]
+    pub(crate) to: Option<String>,
 }
 
 /// What to do about changes that need a person.
@@ -381,6 +423,10 @@ mod tests {
         for line in [
             "sandpiper apply --to a --only b",
             "sandpiper apply -q -v",
+            "sandpiper undo",
+            "sandpiper undo a --last 2",
+            "sandpiper undo --last 2 --to a",
+            "sandpiper undo --last 0",
             "sandpiper issue resolve a --applied --resume",
             "sandpiper issue resolve a --applied --after 3",
             "sandpiper issue resolve a --resume --after x",

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use clap::CommandFactory as _;
 use sandpiper::engine::fault::Fault;
 use sandpiper::observer::{Observer, Silent};
-use sandpiper::report::{EntriesReport, Finished, LocksReport};
-use sandpiper::{Builder, Resolution, Sandpiper, Select, Stopper};
+use sandpiper::report::{EntriesReport, Finished, LocksReport, UndoReport};
+use sandpiper::{Builder, Resolution, Sandpiper, Select, Stopper, Undo, UndoWhat};
 use tokio::runtime::Runtime;
 
 use crate::args::{
-    Arguments, AuditCommand, Command, Found, Global, IssueCommand, LockCommand, SchemaOf, Selection,
+    Arguments, AuditCommand, Command, Found, Global, IssueCommand, LockCommand, SchemaOf, Selection, Taken,
 };
 use crate::bug::Panics;
 use crate::output::Output;
@@ -45,15 +45,21 @@ pub(crate) fn run(arguments: Arguments, output: &Output, panics: &Panics) -> u8 
             session.with(global, None, async |project| done(project.build(path.as_deref())))
         }
         Command::Validate => session.print(|| session.builder(global, None).validate()),
-        Command::Plan { selection, check: true } => {
-            session.with(global, None, async |project| project.plan_check(&select(selection)).await)
+        Command::Plan { selection, allow_undo, check } => {
+            let select = select(selection, allow_undo);
+            session.with(global, None, async |project| match check {
+                true => project.plan_check(&select).await,
+                false => project.plan(&select).await,
+            })
         }
-        Command::Plan { selection, check: false } => {
-            session.with(global, None, async |project| project.plan(&select(selection)).await)
+        Command::Apply { directory, selection, dry_run, allow_undo } => {
+            session.apply(global, directory, select(selection, allow_undo), dry_run)
         }
-        Command::Apply { directory, selection, dry_run } => {
-            session.apply(global, directory, selection, dry_run)
-        }
+        Command::Undo { taken, only, dry_run, working_copy } => match undo(taken, only, working_copy) {
+            Ok(undo) if dry_run => session.with(global, None, async |project| project.undo_plan(&undo).await),
+            Ok(undo) => session.with(global, None, async |project| project.undo(&undo).await),
+            Err(fault) => output.finish(&Finished::<UndoReport>::refused(fault)),
+        },
         Command::Status { check } => session.with(global, None, async |project| project.status(check).await),
         Command::Issue(command) => session.issue(global, command),
         Command::Audit(command) => session.audit(global, command),
@@ -84,14 +90,13 @@ impl Session<'_> {
         self.print(async || done(sandpiper::scaffold::init(directory, &author(global))))
     }
 
-    fn apply(&self, global: Global, directory: Option<PathBuf>, selection: Selection, dry_run: bool) -> u8 {
+    fn apply(&self, global: Global, directory: Option<PathBuf>, select: Select, dry_run: bool) -> u8 {
         if directory.is_some() && global.config.is_some() {
             let fault = Fault::usage("a folder and `--config` were both given");
             return self
                 .output
                 .refuse(fault.with_help("a folder is applied without configuration: leave one of them out"));
         }
-        let select = select(selection);
         if dry_run {
             return self.with(global, directory, async |project| project.plan(&select).await);
         }
@@ -198,8 +203,21 @@ fn author(global: &Global) -> String {
         .unwrap_or_else(|| "me".to_owned())
 }
 
-fn select(selection: Selection) -> Select {
-    Select { to: selection.to, only: selection.only }
+fn select(selection: Selection, allow_undo: bool) -> Select {
+    Select { to: selection.to, only: selection.only, allow_undo }
+}
+
+fn undo(taken: Taken, only: bool, working_copy: bool) -> Result<Undo, Fault> {
+    let what = match taken {
+        Taken { id: Some(id), .. } => UndoWhat::Change(id),
+        Taken { to: Some(id), .. } => UndoWhat::To(id),
+        Taken { last: Some(count), .. } => UndoWhat::Last(usize::try_from(count).unwrap_or(usize::MAX)),
+        Taken { id: None, to: None, last: None } => {
+            return Err(Fault::usage("it is not said what is to be taken back")
+                .with_help("name a change, or say `--last N` or `--to ID`"));
+        }
+    };
+    Ok(Undo { what, only, working_copy })
 }
 
 fn done<T: Default>(result: Result<T, Fault>) -> Finished<T> {

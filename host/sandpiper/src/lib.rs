@@ -40,10 +40,12 @@ pub mod secrets;
 mod stopping;
 mod systems;
 mod templates;
+mod undo_report;
 mod yaml;
 
 pub use commands::inspect::inspect;
 pub use commands::issue::Resolution;
+pub use commands::undo::{Undo, UndoWhat};
 pub use commands::{Builder, Sandpiper, Select};
 pub use sandpiper_engine as engine;
 pub use stopping::{Asked, Stopper};

@@ -128,6 +128,32 @@ impl Changes {
 }
 
 impl Item {
+    /// A change that was applied, from the bytes that ran: it declares what it declared then.
+    pub(crate) async fn of_archive(
+        file: ChangeFile,
+        runtime: &Runtime,
+        store: &dyn Store,
+    ) -> Result<Self, Vec<Problem>> {
+        if let Some(info) = file.info() {
+            let info = info.clone();
+            return Ok(Self { file, info, component: None });
+        }
+        // One that cannot be read is as good as none: the component is asked again.
+        let known = store.descriptions(&[file.digest]).await.unwrap_or_default();
+        let known = known.first().and_then(|(_, text)| serde_json::from_str(text).ok());
+        let (described, component) = match known {
+            Some(described) => (described, None),
+            None => {
+                let of_file = |fault| vec![problem(fault, &file)];
+                let bytes = file.bytes().map_err(|problem| vec![problem])?;
+                let component = runtime.load(bytes, file.digest).map_err(of_file)?;
+                (runtime.describe_change(&component).await.map_err(of_file)?, Some(component))
+            }
+        };
+        let info = declared(described)?;
+        Ok(Self { file, info: Arc::new(info), component })
+    }
+
     /// Its code, where it is a component.
     pub(crate) fn component(&self, runtime: &Runtime) -> Result<Component, Problem> {
         match &self.component {
@@ -138,7 +164,8 @@ impl Item {
         }
     }
 
-    fn change(&self) -> Change {
+    /// The change, as the plan needs it.
+    pub(crate) fn change(&self) -> Change {
         let (file, info) = (&self.file, &self.info);
         Change {
             id: info.id.clone(),

@@ -16,6 +16,7 @@ use sandpiper_engine::scope::SystemName;
 use serde::Serialize;
 
 pub use crate::exit::Exit;
+pub use crate::undo_report::{UndoCounts, UndoReport};
 
 /// A command that has ended.
 #[derive(Debug, Clone)]
@@ -72,6 +73,10 @@ pub enum ChangeOutcome {
     Recovered,
     /// Its condition, or its stage's, does not hold.
     Skipped,
+    /// It was taken back.
+    Undone,
+    /// Taking it back went wrong.
+    UndoFailed,
 }
 
 /// What became of a stage in a run.
@@ -116,6 +121,8 @@ pub struct Counts {
     pub not_reached: usize,
     /// Blocked.
     pub blocked: usize,
+    /// Taken back.
+    pub undone: usize,
 }
 
 impl Counts {
@@ -124,11 +131,14 @@ impl Counts {
         let mut counts = Self::default();
         for change in stages.iter().flat_map(|stage| &stage.changes) {
             let count = match change.outcome {
+                ChangeOutcome::Undone => &mut counts.undone,
+                ChangeOutcome::Recovered if change.state == Some(State::Undone) => &mut counts.undone,
                 ChangeOutcome::Applied | ChangeOutcome::Recovered => &mut counts.applied,
                 ChangeOutcome::AlreadyApplied | ChangeOutcome::Skipped => &mut counts.skipped,
-                ChangeOutcome::Failed | ChangeOutcome::RolledBack | ChangeOutcome::RollbackFailed => {
-                    &mut counts.failed
-                }
+                ChangeOutcome::Failed
+                | ChangeOutcome::RolledBack
+                | ChangeOutcome::RollbackFailed
+                | ChangeOutcome::UndoFailed => &mut counts.failed,
                 ChangeOutcome::NotReached => &mut counts.not_reached,
                 ChangeOutcome::Blocked => &mut counts.blocked,
             };
@@ -227,6 +237,8 @@ pub enum PlanAction {
     Recover,
     /// Go on after its last finished step.
     Resume,
+    /// Take it back.
+    Undo,
     /// Nothing: a person has to look at it first.
     Blocked,
     /// Nothing: something before it stops the run.

@@ -79,6 +79,30 @@ impl Templates {
         Ok(template)
     }
 
+    /// A template from the bytes that ran, by their digest.
+    ///
+    /// # Errors
+    ///
+    /// When this host cannot load it.
+    pub(crate) async fn of_archive(
+        &self,
+        digest: Digest,
+        bytes: Vec<u8>,
+        runtime: &Runtime,
+    ) -> Result<Arc<Template>, Problem> {
+        let name = digest.to_string();
+        if let Some(template) = self.known(&name) {
+            return Ok(template);
+        }
+        let template = load(bytes.into(), runtime).await.map_err(|fault| {
+            let message = format!("the template that ran it, from the archive: {}", fault.message);
+            fault.help.into_iter().fold(Problem::error(fault.code, message), Problem::help)
+        })?;
+        let template = Arc::new(template);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name, template.clone());
+        Ok(template)
+    }
+
     fn known(&self, name: &str) -> Option<Arc<Template>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }

@@ -26,17 +26,23 @@ impl Body for Report {
     }
 
     fn faults(&self) -> Vec<&Fault> {
-        let mut faults = Vec::new();
-        for stage in &self.stages {
-            let of_changes = stage.changes.iter().filter_map(|change| change.error.as_ref());
-            faults.extend(stage.error.as_ref().into_iter().chain(of_changes));
-        }
-        faults.dedup();
-        faults
+        faults(&self.stages)
     }
 }
 
-fn stage(table: &mut Table, stage: &StageReport, view: View) {
+/// The faults of stages and changes.
+pub(super) fn faults(stages: &[StageReport]) -> Vec<&Fault> {
+    let mut faults = Vec::new();
+    for stage in stages {
+        let of_changes = stage.changes.iter().filter_map(|change| change.error.as_ref());
+        faults.extend(stage.error.as_ref().into_iter().chain(of_changes));
+    }
+    faults.dedup();
+    faults
+}
+
+/// A stage and its changes.
+pub(super) fn stage(table: &mut Table, stage: &StageReport, view: View) {
     let shown = |change: &&ChangeReport| view.verbose || change.outcome != ChangeOutcome::AlreadyApplied;
     let changes: Vec<_> = stage.changes.iter().filter(shown).collect();
     if changes.is_empty() && stage.error.is_none() {
@@ -63,7 +69,10 @@ fn stage(table: &mut Table, stage: &StageReport, view: View) {
 fn change(table: &mut Table, change: &ChangeReport, stage: &StageReport, view: View) {
     let (mark, words, ink) = outcome(change.outcome);
     let name = if change.name.is_empty() { change.id.as_str() } else { &change.name };
-    let told_by_words = matches!(change.outcome, ChangeOutcome::Applied | ChangeOutcome::AlreadyApplied);
+    let told_by_words = matches!(
+        change.outcome,
+        ChangeOutcome::Applied | ChangeOutcome::AlreadyApplied | ChangeOutcome::Undone
+    );
     let reason = if told_by_words || change.error.is_some() { "" } else { &change.reason };
     table.row(
         4,
@@ -93,6 +102,8 @@ fn outcome(outcome: ChangeOutcome) -> (&'static str, &'static str, Ink) {
         ChangeOutcome::Blocked => ("✗", "blocked", Ink::Odd),
         ChangeOutcome::NotReached => ("•", "not reached", Ink::Faint),
         ChangeOutcome::Skipped => ("-", "skipped", Ink::Faint),
+        ChangeOutcome::Undone => ("✓", "undone", Ink::Good),
+        ChangeOutcome::UndoFailed => ("✗", "undo failed", Ink::Bad),
     }
 }
 
@@ -104,7 +115,7 @@ fn summary(report: &Report, view: View) -> String {
     let outcomes = report.stages.iter().flat_map(|stage| &stage.changes).map(|change| change.outcome);
     let left_out = outcomes.filter(|outcome| *outcome == ChangeOutcome::Skipped).count();
     let applied_before = counts.skipped.saturating_sub(left_out);
-    if counts.applied + troubled == 0 && !faulty {
+    if counts.applied + counts.undone + troubled == 0 && !faulty {
         let applied = match applied_before {
             0 if left_out > 0 => "no change takes part".to_owned(),
             0 => "there are no changes".to_owned(),
@@ -115,6 +126,9 @@ fn summary(report: &Report, view: View) -> String {
         return format!("nothing to do: {applied}{skipped} · {took}\n");
     }
     let mut parts = vec![format!("{} applied", counts.applied)];
+    if counts.undone > 0 {
+        parts.insert(0, format!("{} undone", counts.undone));
+    }
     if troubled > 0 || faulty {
         parts.push(format!("{} failed", counts.failed));
     }

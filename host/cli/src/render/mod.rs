@@ -11,6 +11,7 @@ pub(crate) mod plan;
 pub(crate) mod status;
 pub(crate) mod style;
 pub(crate) mod table;
+pub(crate) mod undo;
 pub(crate) mod validate;
 
 use sandpiper::engine::fault::{Fault, Problem};

@@ -24,7 +24,15 @@ impl Body for PlanReport {
         }
         // Left alone, and never tried: its condition does not hold.
         let left_out = changes().filter(|it| it.action == PlanAction::Skip && it.mode.is_none()).count();
+        let undone = changes().filter(|change| change.action == PlanAction::Undo).count();
         let summary = match (self.pending, skipped) {
+            (pending, 0) if undone > 0 && undone == pending => format!("{undone} to take back"),
+            (pending, applied) if undone > 0 => {
+                format!(
+                    "{} pending, {undone} to take back, {applied} applied",
+                    pending.saturating_sub(undone)
+                )
+            }
             (0, 0) => "nothing to do: there are no changes".to_owned(),
             (0, _) if left_out > 0 && left_out == skipped => "nothing to do: no change takes part".to_owned(),
             (0, 1) => "nothing to do: the one change is applied".to_owned(),
@@ -54,6 +62,7 @@ fn change(table: &mut Table, change: &PlanChange) {
         PlanAction::Skip => ("✓", "skip", Ink::Faint),
         PlanAction::Recover => ("+", "recover", Ink::Odd),
         PlanAction::Resume => ("+", "resume", Ink::Odd),
+        PlanAction::Undo => ("-", "undo", Ink::Odd),
         PlanAction::Blocked => ("✗", "blocked", Ink::Bad),
         PlanAction::NotReached => ("•", "not reached", Ink::Faint),
     };

@@ -8,7 +8,8 @@ use sandpiper_engine::change::ChangeId;
 use sandpiper_engine::fault::{Fault, Problem};
 use sandpiper_engine::plan::{Action, Plan, Planned, PlannedStage, Selection};
 
-use super::{Opened, Sandpiper, Select, redact_stages};
+use super::undo::first_error;
+use super::{Opened, Sandpiper, Select, after_undo, redact_stages};
 use crate::clock::milliseconds;
 use crate::lock::Leases;
 use crate::observer::Event;
@@ -37,8 +38,10 @@ impl Sandpiper {
     }
 
     async fn applied(&self, select: &Select) -> Result<Finished<Report>, Fault> {
-        let (opened, selection, plan) = self.open_and_plan(select).await?;
+        let (opened, selection, mut plan) = self.open_and_plan(select).await?;
         let readied = self.readied(&opened, &plan).await?;
+        let missing = self.missing(&opened, select, &plan).await?;
+        missing.leave_out(&mut plan.deviations);
         let (mut warnings, refusal) = self.deviations(&plan, &opened.changes);
         for warning in &warnings {
             self.observer.event(&Event::Warning(warning));
@@ -50,10 +53,18 @@ impl Sandpiper {
         if let Some(fault) = nothing_can_start(&plan, &selection) {
             return Ok(Finished { warnings, ..Finished::refused(fault) });
         }
+        let order: Vec<String> = plan.stages.iter().map(|stage| stage.name.to_string()).collect();
+        let undone = self.take_back_missing(&opened, missing).await?;
+        let kept_out =
+            undone.as_ref().map(|undone| after_undo::kept_out(undone, &mut plan)).unwrap_or_default();
         let ends = if plan.has_work() {
             self.run(opened, plan, readied, selection).await?
         } else {
             schedule::run(&plan.stages, 1, &|_| None)
+        };
+        let ends = match undone {
+            Some(undone) => after_undo::together(undone, kept_out, ends, &order),
+            None => ends,
         };
         Ok(self.finished(ends, warnings))
     }
@@ -91,15 +102,32 @@ impl Sandpiper {
         readied: BTreeMap<ChangeId, Arc<Ready>>,
         selection: Selection,
     ) -> Result<Vec<StageEnd>, Fault> {
+        let parallelism = opened.changes.config.parallelism;
+        let core = self.core(&opened, plan, readied, selection).await?;
+        on_a_thread(move || {
+            schedule::run(&core.first.stages, parallelism, &|name| {
+                Some(schedule::on_this_thread(&core, name))
+            })
+        })
+        .await
+    }
+
+    /// What all stages of a run share. The store is made, if there is none yet.
+    pub(super) async fn core(
+        &self,
+        opened: &Opened,
+        plan: Plan,
+        readied: BTreeMap<ChangeId, Arc<Ready>>,
+        selection: Selection,
+    ) -> Result<Arc<Core>, Fault> {
         let store = opened.systems.store().clone();
         store.prepare().await?;
         let config = &opened.changes.config;
-        let parallelism = config.parallelism;
         let owner = self.owner();
-        let core = Arc::new(Core {
+        Ok(Arc::new(Core {
             store_identity: store.identity().await?,
             runtime: self.runtime.clone(),
-            systems: opened.systems,
+            systems: opened.systems.clone(),
             leases: Leases::new(
                 store.clone(),
                 owner.clone(),
@@ -118,21 +146,10 @@ impl Sandpiper {
             policies: config.policies,
             selection,
             keeps_artifacts: config.keep_artifacts,
-            changes: opened.changes,
+            changes: opened.changes.clone(),
             readied,
             first: plan,
-        });
-        // The executor of an application must not wait for guests and embedded databases: the run has its own thread.
-        let (sender, receiver) = tokio::sync::oneshot::channel();
-        let run = std::thread::Builder::new().name("run".to_owned()).spawn(move || {
-            let ends = schedule::run(&core.first.stages, parallelism, &|name| {
-                Some(schedule::on_this_thread(&core, name))
-            });
-            // Whoever asked may be gone; what was done is recorded all the same.
-            drop(sender.send(ends));
-        });
-        run.map_err(|error| Fault::bug(format!("no thread for the run: {error}")))?;
-        receiver.await.map_err(|_| Fault::bug("the run ended without a word"))
+        }))
     }
 
     fn finished(&self, ends: Vec<StageEnd>, warnings: Vec<Problem>) -> Finished<Report> {
@@ -140,12 +157,20 @@ impl Sandpiper {
         let exit = ends.iter().fold(told, |exit, end| exit.or(end.exit));
         let mut stages: Vec<_> = ends.into_iter().map(|end| end.report).collect();
         redact_stages(&self.secrets, &mut stages);
-        let error = stages.iter().find_map(|stage| {
-            let of_changes = || stage.changes.iter().find_map(|change| change.error.clone());
-            stage.error.clone().or_else(of_changes)
-        });
+        let error = first_error(&stages);
         Finished { exit, error, warnings, body: Report { stages, ..Report::default() } }
     }
+}
+
+/// The executor of an application must not wait for guests and embedded databases: a run has its own thread.
+pub(super) async fn on_a_thread<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Fault> {
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    // Whoever asked may be gone; what was done is recorded all the same.
+    let run = std::thread::Builder::new().name("run".to_owned()).spawn(move || drop(sender.send(work())));
+    run.map_err(|error| Fault::bug(format!("no thread for the run: {error}")))?;
+    receiver.await.map_err(|_| Fault::bug("the run ended without a word"))
 }
 
 /// A change or a stage that was chosen, but stands after stages that were not, and are not complete.

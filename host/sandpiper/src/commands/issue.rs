@@ -4,7 +4,8 @@ use sandpiper_engine::change::ChangeId;
 use sandpiper_engine::entry::{Entry, Record, State};
 use sandpiper_engine::fault::Fault;
 use sandpiper_engine::plan::Planned;
-use sandpiper_engine::scope::{LockKey, StageName};
+use sandpiper_engine::scope::{LockKey, StageName, SystemName};
+use sandpiper_engine::state::States;
 use sandpiper_engine::store::{Condition, Draft, EntryQuery, StepMark};
 use sandpiper_engine::suggest::nearest;
 
@@ -72,10 +73,16 @@ impl Sandpiper {
         let selection = self.selection(&Select::default(), &opened.changes)?;
         let plan = self.plan_of(opened, &selection)?;
         let stages = plan.stages.into_iter();
-        Ok(stages
-            .flat_map(|stage| stage.changes.into_iter().map(move |planned| (stage.name.clone(), planned)))
-            .filter(|(_, planned)| planned.needs_person)
-            .collect())
+        let planned = stages
+            .flat_map(|stage| stage.changes.into_iter().map(move |planned| (stage.name.clone(), planned)));
+        let without_file = opened
+            .states
+            .iter()
+            .flat_map(States::values)
+            .filter(|state| opened.changes.item(&state.change_id).is_none())
+            .filter(|state| !opened.running.contains_key(&state.sequence))
+            .map(|state| (state.stage.clone(), Planned::without_file(state)));
+        Ok(planned.chain(without_file).filter(|(_, planned)| planned.needs_person).collect())
     }
 
     async fn entries_of(&self, opened: &Opened, id: &ChangeId) -> Result<Vec<Entry>, Fault> {
@@ -84,12 +91,10 @@ impl Sandpiper {
     }
 
     fn no_issue(&self, id: &str, opened: &Opened, planned: &[(StageName, Planned)]) -> Fault {
-        let exists = opened
-            .changes
-            .stages
-            .iter()
-            .flat_map(|stage| &stage.changes)
-            .any(|change| change.id.as_str() == id);
+        let exists = ChangeId::new(id).is_ok_and(|id| {
+            opened.changes.item(&id).is_some()
+                || opened.states.as_ref().is_some_and(|states| states.contains_key(&id))
+        });
         if exists {
             return Fault::usage(format!("change `{id}` has no issue"))
                 .with_help("see what needs a person with `sandpiper issue list`");
@@ -230,11 +235,10 @@ fn issue(stage: &StageName, planned: &Planned, entries: &[Entry], marks: &[StepM
         .find(|entry| entry.record.attempt_id == newest.record.attempt_id && entry.record.error.is_some());
     let id = planned.change.id.as_str();
     let system = &newest.record.target_system;
-    let resume = match last_step {
-        Some(_) => {
-            format!(" Shall it go on where it stopped? `sandpiper issue resolve {id} --resume --reason ..`")
-        }
-        None => String::new(),
+    let help = if matches!(newest.record.state, Some(State::Undoing | State::UndoFailed)) {
+        help_of_undo(id, system, marks)
+    } else {
+        help_of_apply(id, system, last_step)
     };
     Some(Issue {
         change_id: id.to_owned(),
@@ -246,10 +250,35 @@ fn issue(stage: &StageName, planned: &Planned, entries: &[Entry], marks: &[StepM
         error: failed.and_then(|entry| entry.record.error.clone()),
         last_step,
         doubtful_step,
-        help: format!(
-            "look at `{system}`. Is the change there? `sandpiper issue resolve {id} --applied --reason ..`. Is nothing of \
-             it there, or did you take it back? `sandpiper issue resolve {id} --rolled-back --reason ..`; the next run \
-             applies it again.{resume}",
-        ),
+        help,
     })
+}
+
+fn help_of_apply(id: &str, system: &SystemName, last_step: Option<u64>) -> String {
+    let resume = match last_step {
+        Some(_) => {
+            format!(" Shall it go on where it stopped? `sandpiper issue resolve {id} --resume --reason ..`")
+        }
+        None => String::new(),
+    };
+    format!(
+        "look at `{system}`. Is the change there? `sandpiper issue resolve {id} --applied --reason ..`. Is nothing of \
+         it there, or did you take it back? `sandpiper issue resolve {id} --rolled-back --reason ..`; the next run \
+         applies it again.{resume}",
+    )
+}
+
+fn help_of_undo(id: &str, system: &SystemName, marks: &[StepMark]) -> String {
+    let left: Vec<String> =
+        marks.iter().filter(|mark| mark.complete).map(|mark| (mark.step + 1).to_string()).collect();
+    let steps = match left.len() {
+        0 => String::new(),
+        1 => format!(" Step {} is not taken back.", left.concat()),
+        _ => format!(" Steps {} are not taken back.", left.join(", ")),
+    };
+    format!(
+        "its undo went wrong: look at `{system}`.{steps} Is nothing of it left, or did you take the rest back? \
+         `sandpiper issue resolve {id} --rolled-back --reason ..`; the next run applies it again. Is all of it there, or \
+         did you put it back? `sandpiper issue resolve {id} --applied --reason ..`; then it can be undone again.",
+    )
 }

@@ -1,5 +1,6 @@
 //! One module for each command, and what they share: a project that was opened.
 
+mod after_undo;
 pub(crate) mod apply;
 mod audit;
 mod builder;
@@ -8,6 +9,7 @@ pub(crate) mod issue;
 mod lock;
 mod plan;
 mod status;
+pub(crate) mod undo;
 mod validate;
 
 use std::collections::BTreeMap;
@@ -45,6 +47,8 @@ pub struct Select {
     pub to: Option<String>,
     /// This change alone.
     pub only: Option<String>,
+    /// Whether missing changes may be taken back, where the policy says so: `on-missing: undo`.
+    pub allow_undo: bool,
 }
 
 /// A configuration, ready for commands. Nothing is connected to before a command needs it.

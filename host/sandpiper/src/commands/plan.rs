@@ -30,8 +30,10 @@ impl Sandpiper {
     }
 
     async fn planned(&self, select: &Select) -> Result<Finished<PlanReport>, Fault> {
-        let (opened, _, plan) = self.open_and_plan(select).await?;
+        let (opened, _, mut plan) = self.open_and_plan(select).await?;
         let readied = self.readied(&opened, &plan).await?;
+        let missing = self.missing(&opened, select, &plan).await?;
+        missing.leave_out(&mut plan.deviations);
         let mut checked = Vec::new();
         for ready in readied.values() {
             ready.check(&mut checked).await?;
@@ -41,7 +43,8 @@ impl Sandpiper {
         if let Some(fault) = &refusal {
             warnings.extend(fault.problems.iter().cloned());
         }
-        let report = report(&plan, &readied);
+        let mut report = report(&plan, &readied);
+        self.show_missing(&missing, &mut report).await?;
         let blocked = plan.stages.iter().any(|stage| stage.is_blocked());
         let exit = match (blocked, &refusal, report.pending) {
             (true, ..) => Exit::Manual,

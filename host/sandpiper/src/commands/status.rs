@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use sandpiper_engine::change::ChangeId;
-use sandpiper_engine::entry::{Entry, State};
+use sandpiper_engine::entry::Entry;
 use sandpiper_engine::fault::Fault;
 use sandpiper_engine::plan::{Plan, Planned};
 use sandpiper_engine::state::ChangeState;
@@ -127,7 +127,7 @@ fn missing(state: &ChangeState, applied: Option<&Entry>) -> StatusChange {
         modified: false,
         missing: true,
         rebuilt: false,
-        blocked: state.state == State::RollbackFailed,
+        blocked: Planned::without_file(state).needs_person,
         applied_at: applied.and_then(|entry| entry.record.finished_at),
         duration_ms: applied.and_then(|entry| entry.record.duration_ms),
     }

@@ -23,7 +23,7 @@ use std::time::SystemTime;
 use sandpiper_engine::change::ChangeId;
 use sandpiper_engine::digest::Digest;
 use sandpiper_engine::fault::{Place, Problem};
-use sandpiper_engine::file_name::FileName;
+use sandpiper_engine::file_name::{Classified, FileName, classify};
 
 pub use info::{ChangeInfo, InfoPlaces, Retry, check_info};
 pub use payload::Payload;
@@ -279,10 +279,37 @@ pub fn duplicate_ids<'a>(
 }
 
 impl ChangeFile {
+    /// A file that is not there any more, from its name and the bytes that it had. `shown` names it in messages.
+    ///
+    /// # Errors
+    ///
+    /// When it is no change that this host can run, and every problem of a data file's header.
+    pub fn from_bytes(file_name: &str, shown: String, bytes: Arc<[u8]>) -> Result<Self, Vec<Problem>> {
+        let Classified::Change(name) = classify(file_name, &EXTENSIONS) else {
+            let message = format!("`{file_name}` is no change that this host can run");
+            return Err(vec![Problem::error("change::file-name", message).at(Place::file(shown))]);
+        };
+        let kind = match name.extension.as_str() {
+            "wasm" => FileKind::Component,
+            _ => FileKind::Data(Box::new(read_data(&name, &shown, &bytes)?)),
+        };
+        let digest = Digest::of(&bytes);
+        let path = PathBuf::from(&shown);
+        Ok(Self { path, shown, name, content: Some(bytes), digest, meaning: digest, kind })
+    }
+
     /// What a data file declares; none for a component or a source file.
     pub fn info(&self) -> Option<&Arc<ChangeInfo>> {
         match &self.kind {
             FileKind::Data(data) => Some(&data.info),
+            FileKind::Component | FileKind::Source => None,
+        }
+    }
+
+    /// The template that runs a data file; none for a component or a source file.
+    pub fn template(&self, config: &Config) -> Option<&str> {
+        match &self.kind {
+            FileKind::Data(data) => Some(data.template(config)),
             FileKind::Component | FileKind::Source => None,
         }
     }

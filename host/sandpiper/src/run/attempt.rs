@@ -1,14 +1,16 @@
 //! One attempt, carried out: the commands of the engine's state machine, on the real store and target system.
 
+mod failure;
+
 use std::sync::Arc;
 use std::time::Instant;
 
 use jiff::Timestamp;
 use sandpiper_engine::attempt::{Attempt, Command, Conclusion, Next, Note, Outcome, Part};
 use sandpiper_engine::digest::Digest;
-use sandpiper_engine::entry::{AttemptId, Mode, RecordedError, Sequence, State};
-use sandpiper_engine::fault::{Blame, Effect, Fault, Place};
-use sandpiper_engine::store::{AppendError, Appended, Condition, Draft, StepMark};
+use sandpiper_engine::entry::{AttemptId, Mode, Record, RecordedError, Sequence, State};
+use sandpiper_engine::fault::{Blame, Effect, Fault};
+use sandpiper_engine::store::{Appended, Condition, Draft, StepMark};
 use sandpiper_runtime::guest::{Call, CallError, Context, Loan};
 use sandpiper_runtime::stop::{Stop, StopReason};
 use sandpiper_runtime::target::{CommitError, Fence, Opening, ProofError, Seal, Session, TargetError, Turn};
@@ -18,6 +20,9 @@ use crate::run::guest_host::AttemptHost;
 use crate::run::journal::{Journal, Journaled};
 use crate::run::ready::{Program, Ready};
 use crate::run::stage::StageRun;
+use crate::run::taken_back::TakenBack;
+use crate::run::undo;
+use crate::stopping::Told;
 
 /// A `started` entry that was, or may be, written together with the end of the attempt before.
 #[derive(Debug, Clone)]
@@ -56,13 +61,16 @@ pub(crate) struct Begin<'a> {
     pub(crate) recorded: Vec<AttemptId>,
     /// What earlier attempts finished of its steps, where it goes on after them.
     pub(crate) finished: Vec<StepMark>,
+    /// Of an undo what the audit says of the application that is taken back.
+    pub(crate) undoes: Option<&'a Record>,
 }
 
-struct Running<'a> {
+/// An attempt that is under way.
+pub(super) struct Running<'a> {
     run: &'a StageRun<'a>,
     ready: &'a Arc<Ready>,
     begin: Begin<'a>,
-    clock: Instant,
+    pub(super) clock: Instant,
     stop: Stop,
     session: Option<Box<dyn Session>>,
     /// Steps that ran, so that exactly those are taken back.
@@ -81,23 +89,9 @@ pub(crate) async fn attempt(run: &StageRun<'_>, ready: &Arc<Ready>, begin: Begin
     if begin.over_leftovers {
         machine.begins_over_leftovers();
     }
-    let stop = Stop::new();
-    run.held.guards(&stop);
+    let mut running = Running::new(run, ready, begin);
     // The rollback of a direct change is not told: it runs to its end.
-    let _told = run.core.stopper.tells(&stop);
-    let mut running = Running {
-        run,
-        ready,
-        begin,
-        clock: Instant::now(),
-        stop,
-        session: None,
-        ran: 0,
-        journal: journal(run, ready),
-        calls: 0,
-        committed: false,
-        next_started: false,
-    };
+    let _told = running.is_told();
     let conclusion = loop {
         let outcome = running.carry_out(command).await;
         match machine.next(outcome) {
@@ -112,8 +106,34 @@ pub(crate) async fn attempt(run: &StageRun<'_>, ready: &Arc<Ready>, begin: Begin
     }
 }
 
-impl Running<'_> {
-    async fn carry_out(&mut self, command: Command<Fault>) -> Outcome<Fault> {
+impl<'a> Running<'a> {
+    /// An attempt of which nothing was done yet.
+    pub(super) fn new(run: &'a StageRun<'a>, ready: &'a Arc<Ready>, begin: Begin<'a>) -> Self {
+        let stop = Stop::new();
+        run.held.guards(&stop);
+        let journal = if begin.undoes.is_some() { None } else { journal(run, ready) };
+        Self {
+            run,
+            ready,
+            begin,
+            clock: Instant::now(),
+            stop,
+            session: None,
+            ran: 0,
+            journal,
+            calls: 0,
+            committed: false,
+            next_started: false,
+        }
+    }
+
+    /// Told of a stop for as long as what this gives lives.
+    pub(super) fn is_told(&self) -> Told {
+        self.run.core.stopper.tells(&self.stop)
+    }
+
+    /// Carries out one command.
+    pub(super) async fn carry_out(&mut self, command: Command<Fault>) -> Outcome<Fault> {
         match command {
             Command::Append(notes) => self.append(&notes).await,
             Command::Open => self.open().await,
@@ -155,7 +175,10 @@ impl Running<'_> {
         let mut record = self.run.record(self.ready, started, note.state, note.mode);
         record.error = note.fault.as_ref().map(|fault| self.run.core.redacted(RecordedError::from(fault)));
         let mut condition = Condition::Always;
-        if note.state == State::Started {
+        if let Some(application) = self.begin.undoes.filter(|_| note.state.is_applied()) {
+            record = undo::still_applied(application, record);
+        }
+        if matches!(note.state, State::Started | State::Undoing) {
             record.reason = self.run.takes_over();
             condition = Condition::Newest(self.begin.newest);
         } else {
@@ -195,8 +218,9 @@ impl Running<'_> {
     }
 
     async fn call(&mut self, part: Part) -> Outcome<Fault> {
+        let undoes = self.begin.undoes.is_some();
         // What an earlier stop left behind must not end the rollback before it begins, unless the lease is lost.
-        if part == Part::Rollback && self.stop.reason() != Some(StopReason::LeaseLost) {
+        if part == Part::Rollback && !undoes && self.stop.reason() != Some(StopReason::LeaseLost) {
             self.stop = Stop::new();
             self.run.held.guards(&self.stop);
             if let Some(session) = &self.session {
@@ -205,9 +229,17 @@ impl Running<'_> {
         }
         let clock = Instant::now();
         if part == Part::Apply {
-            self.ran = self.begin.finished.iter().take_while(|mark| mark.complete).count();
+            self.ran = self.begin.finished.iter().take_while(|mark| mark.is_done()).count();
+        } else if undoes {
+            self.ran = self.ready.steps();
         }
         let (component, calls) = self.ready.calls(part, self.ran);
+        let taken_back = TakenBack::of(self.run, self.ready, part);
+        if let (Some(taken_back), true) = (&taken_back, undoes)
+            && let Err(fault) = taken_back.all_are_there().await
+        {
+            return Outcome::Precondition(fault);
+        }
         let host = Arc::new(AttemptHost::new(
             self.run.core.clone(),
             self.ready.clone(),
@@ -217,6 +249,11 @@ impl Running<'_> {
         for mut call in calls {
             if part == Part::Apply {
                 self.goes_on(&mut call).await;
+            }
+            if let (Some(taken_back), true) = (&taken_back, undoes)
+                && let Err(fault) = taken_back.begins(&call).await
+            {
+                return Outcome::Failed(fault);
             }
             let Some(session) = self.session.take() else {
                 return Outcome::Failed(Fault::bug("a change was called without a session"));
@@ -241,8 +278,18 @@ impl Running<'_> {
                         return Outcome::Failed(Fault::new("store::refused", Blame::Store, message));
                     }
                 }
-                Ok(_) => {}
+                Ok(_) => {
+                    if let Some(taken_back) = &taken_back
+                        && let Err(fault) = taken_back.done(&call).await
+                    {
+                        return Outcome::Failed(fault);
+                    }
+                }
                 Err(error) => {
+                    // Of a rollback the other steps are taken back all the same, unless nothing can be any more.
+                    let is_over = part == Part::Apply
+                        || self.ready.mode.is_transactional()
+                        || matches!(error, CallError::Stopped(_));
                     // The step that failed is taken back too, if anything in it was done before.
                     let partly = match &self.journal {
                         Some(journal) => journal.has_touched().await,
@@ -251,7 +298,7 @@ impl Running<'_> {
                     let touched = self.ready.has_one_step() || partly;
                     self.ran += usize::from(part == Part::Apply && touched);
                     failure.get_or_insert((call, error));
-                    if part == Part::Apply {
+                    if is_over {
                         break;
                     }
                 }
@@ -289,69 +336,6 @@ impl Running<'_> {
         }
     }
 
-    /// What an error of a call means for the attempt.
-    fn failed(&self, call: &Call, error: CallError) -> Outcome<Fault> {
-        let effect = if self.ready.mode.is_transactional() { Effect::None } else { Effect::Unknown };
-        let fault = |code, blame, message: String| Fault::new(code, blame, message).with_effect(effect);
-        match error {
-            CallError::Precondition(message) => {
-                // Of further systems, which a direct change may write to, it is not known.
-                let wrote = self.session.as_ref().is_none_or(|session| session.has_written())
-                    || !self.ready.uses.is_empty();
-                let fault =
-                    fault("change::failed", Blame::Change, format!("a precondition did not hold: {message}"));
-                if wrote && !self.ready.mode.is_transactional() {
-                    Outcome::Failed(fault)
-                } else {
-                    Outcome::Precondition(fault.with_effect(Effect::None))
-                }
-            }
-            CallError::Failed { message, place } => {
-                let place = place.and_then(|place| self.ready.locate(call, &place));
-                Outcome::Failed(
-                    fault("change::failed", Blame::Change, message).with_place(place.or_else(|| self.file())),
-                )
-            }
-            CallError::Transient(message) | CallError::Irreversible(message) => {
-                Outcome::Failed(fault("change::failed", Blame::Change, message).with_place(self.file()))
-            }
-            CallError::Trap(message) => {
-                let message = format!("the change trapped: {message}");
-                Outcome::Failed(fault("change::trap", Blame::Change, message).with_place(self.file()))
-            }
-            CallError::Limit { code, message } => {
-                Outcome::Failed(fault(code, Blame::Change, message).with_place(self.file()))
-            }
-            CallError::Unusable(fault) => Outcome::Precondition(fault.with_place(self.file())),
-            CallError::TransactionEnded(message) => Outcome::Ended(self.ended(&message)),
-            CallError::Stopped(StopReason::LeaseLost) => Outcome::LeaseLost(self.lost()),
-            CallError::Stopped(StopReason::Deadline) => {
-                let message = format!(
-                    "it ran for longer than its deadline of {:?} (`limits.deadline`)",
-                    self.ready.deadline
-                );
-                Outcome::Failed(fault("change::deadline", Blame::Change, message).with_place(self.file()))
-            }
-            CallError::Stopped(StopReason::Signal) => {
-                Outcome::Failed(fault("change::failed", Blame::User, "it was stopped by a signal".to_owned()))
-            }
-        }
-    }
-
-    fn file(&self) -> Option<Place> {
-        Some(Place::file(&self.ready.file))
-    }
-
-    fn ended(&self, message: &str) -> Fault {
-        Fault::new(
-            "change::transaction-ended",
-            Blame::Change,
-            format!("the change ended its own transaction: {message}"),
-        )
-        .with_effect(Effect::Unknown)
-        .with_place(self.file())
-    }
-
     async fn prove(&mut self) -> Outcome<Fault> {
         let Some(session) = &mut self.session else { return Outcome::Failed(Fault::bug("nothing to prove")) };
         match session.prove().await {
@@ -374,7 +358,7 @@ impl Running<'_> {
         }
         let mut drafts = Vec::new();
         if self.ready.mode == Mode::Shared {
-            drafts.push(self.draft(&Note { state: State::Applied, mode: Mode::Shared, fault: None }));
+            drafts.push(self.draft(&Note { state: self.done(), mode: Mode::Shared, fault: None }));
             drafts.extend(self.rider().cloned());
         }
         let seal = match self.ready.mode {
@@ -405,12 +389,17 @@ impl Running<'_> {
         }
     }
 
+    /// The state of a change whose attempt went well.
+    fn done(&self) -> State {
+        if self.begin.undoes.is_some() { State::Undone } else { State::Applied }
+    }
+
     /// First the fence row, which waits until the old transaction has ended; then the marker, or the shared entry.
     async fn settle(&mut self) -> Outcome<Fault> {
         let id = &self.begin.started.id;
         let there = match self.ready.target.fence(&self.fence()).await {
             Ok(()) if self.ready.mode == Mode::Marked => self.ready.target.has_marker(id).await,
-            Ok(()) => match self.run.has_applied(&self.ready.change.id, id).await {
+            Ok(()) => match self.run.has_recorded(&self.ready.change.id, id, self.done()).await {
                 Ok(there) => Ok(there),
                 Err(fault) => return Outcome::Unknown(fault),
             },
@@ -422,28 +411,6 @@ impl Running<'_> {
             Err(TargetError::Fenced) => Outcome::LeaseLost(self.lost()),
             Err(error) => Outcome::Unknown(error.into()),
         }
-    }
-
-    /// What an append that did not happen means for the attempt.
-    fn refused(&self, error: AppendError) -> Outcome<Fault> {
-        match error {
-            AppendError::LeaseLost => Outcome::LeaseLost(self.lost()),
-            AppendError::Superseded(_) => Outcome::Superseded,
-            AppendError::Store(error) => Outcome::Refused(error.into()),
-        }
-    }
-
-    /// The lease is lost: in a transaction that was not committed, nothing remains.
-    fn lost(&self) -> Fault {
-        let nothing_remains = self.ready.mode.is_transactional() && !self.committed;
-        Fault::lease_lost().with_effect(if nothing_remains { Effect::None } else { Effect::Unknown })
-    }
-
-    /// A rule of the database was found broken at the end.
-    fn violated(&self, message: String) -> Outcome<Fault> {
-        let effect = if self.ready.mode.is_transactional() { Effect::None } else { Effect::Unknown };
-        let fault = Fault::new("change::failed", Blame::Change, message).with_effect(effect);
-        Outcome::Failed(fault.with_place(self.file()))
     }
 
     async fn close(&mut self) -> Outcome<Fault> {

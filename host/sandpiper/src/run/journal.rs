@@ -164,9 +164,10 @@ pub(crate) fn steps(marks: &[StepMark]) -> (Option<u64>, Option<u64>) {
             (finished, only.doubtful.map(u64::from))
         }
         marks => {
-            let finished = marks.iter().filter(|mark| mark.complete).count() as u64;
-            let doubtful = marks.iter().find(|mark| !mark.complete).map(|mark| u64::from(mark.step) + 1);
-            ((finished > 0).then_some(finished), doubtful)
+            let number = |mark: &StepMark| u64::from(mark.step) + 1;
+            let in_part = |mark: &&StepMark| mark.doubtful.is_some() || !mark.complete && mark.finished > 0;
+            let finished = marks.iter().filter(|mark| mark.is_done()).map(number).max();
+            (finished, marks.iter().find(in_part).map(number))
         }
     }
 }

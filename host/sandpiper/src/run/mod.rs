@@ -12,6 +12,8 @@ pub(crate) mod ready;
 pub(crate) mod schedule;
 pub(crate) mod settle;
 pub(crate) mod stage;
+mod taken_back;
+pub(crate) mod undo;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

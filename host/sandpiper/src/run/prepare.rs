@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use sandpiper_engine::attempt::Part;
 use sandpiper_engine::change::Change;
 use sandpiper_engine::entry::Mode;
 use sandpiper_engine::fault::{Place, Problem};
@@ -37,6 +38,37 @@ impl Preparing<'_> {
     ///
     /// Everything that is wrong with it.
     pub(crate) async fn ready(&self, change: &Change, item: &Item) -> Result<Ready, Vec<Problem>> {
+        self.for_part(change, item, Part::Apply, None).await
+    }
+
+    /// Makes an applied change ready to be taken back: by the template that ran it, else by today's.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with it: that it has no rollback, say.
+    pub(crate) async fn ready_to_undo(
+        &self,
+        change: &Change,
+        item: &Item,
+        template: Option<Arc<Template>>,
+    ) -> Result<Ready, Vec<Problem>> {
+        let ready = self.for_part(change, item, Part::Rollback, template).await?;
+        if ready.has_rollback() {
+            return Ok(ready);
+        }
+        let message = format!("change `{}` has no `rollback`, so that it cannot be taken back", change.id);
+        Err(vec![Problem::error("change::no-rollback", message).at(Place::file(ready.file.as_str())).help(
+            "take it back by a new change; or write its `rollback` into the file and run `undo --working-copy`",
+        )])
+    }
+
+    async fn for_part(
+        &self,
+        change: &Change,
+        item: &Item,
+        part: Part,
+        template: Option<Arc<Template>>,
+    ) -> Result<Ready, Vec<Problem>> {
         let whole = Place::file(item.file.shown.as_str());
         let one = |problem: Problem| vec![at(problem, &whole)];
         let target = self.target(&change.target_system).map_err(one)?;
@@ -54,11 +86,14 @@ impl Preparing<'_> {
             Some(data) => {
                 let data = data?;
                 let place = item.info.places().template.clone().unwrap_or_else(|| whole.clone());
-                let template = self.templates.get(&data.template, self.config, self.runtime).await;
+                let template = match template {
+                    Some(template) => Ok(template),
+                    None => self.templates.get(&data.template, self.config, self.runtime).await,
+                };
                 let template = template.map_err(|problem| vec![at(problem, &place)])?;
                 check(&template.component)?;
                 change.template_digest = Some(template.component.digest());
-                let (program, direct) = self.assessed(data, &template, &*target, &whole).await?;
+                let (program, direct) = self.assessed(data, part, &template, &*target, &whole).await?;
                 (Program::Data(program), direct)
             }
             None => {
@@ -68,7 +103,7 @@ impl Preparing<'_> {
                 (Program::Component(component), None)
             }
         };
-        let (mode, mode_reason) = self.mode(item, &*target, direct).map_err(one)?;
+        let (mode, mode_reason) = self.mode(item, part, &*target, direct).map_err(one)?;
         Ok(Ready {
             change,
             mode,
@@ -92,6 +127,7 @@ impl Preparing<'_> {
     async fn assessed(
         &self,
         data: DataChange,
+        part: Part,
         template: &Template,
         target: &dyn Target,
         whole: &Place,
@@ -130,6 +166,10 @@ impl Preparing<'_> {
             verify: data.verify,
             target_kind: target.kind().to_owned(),
         };
+        let action = match part {
+            Part::Apply => Action::Apply,
+            Part::Rollback => Action::Rollback,
+        };
         let mut direct = None;
         let mut assessor = template.assessor.lock().await;
         for (step, payload) in program.all() {
@@ -140,9 +180,10 @@ impl Preparing<'_> {
                 vec![fault.help.into_iter().fold(problem, Problem::help)]
             })?;
             problems.extend(assessment.problems.into_iter().map(|found| located(found, payload)));
-            if !assessment.transactional && step.action == Action::Apply {
+            if !assessment.transactional && step.action == action {
+                let what = if part == Part::Apply { "it" } else { "its rollback" };
                 direct.get_or_insert_with(|| match program.steps.len() {
-                    1 => "it cannot run inside a transaction".to_owned(),
+                    1 => format!("{what} cannot run inside a transaction"),
                     _ => format!("its step {} cannot run inside a transaction", step.index + 1),
                 });
             }
@@ -153,6 +194,7 @@ impl Preparing<'_> {
     fn mode(
         &self,
         item: &Item,
+        part: Part,
         target: &dyn Target,
         direct: Option<String>,
     ) -> Result<(Mode, Option<String>), Problem> {
@@ -164,6 +206,8 @@ impl Preparing<'_> {
             }
             (_, Some(false), _) => Ok((Mode::Direct, Some("it says `transactional: false`".to_owned()))),
             (_, None, Some(why)) => Ok((Mode::Direct, Some(why))),
+            // What is applied can be edited no more: its rollback runs as it can.
+            (_, Some(true), Some(why)) if part == Part::Rollback => Ok((Mode::Direct, Some(why))),
             (_, Some(true), Some(why)) => {
                 let problem =
                     Problem::error("change::syntax", format!("it says `transactional: true`, but {why}"))

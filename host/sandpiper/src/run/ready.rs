@@ -81,12 +81,23 @@ impl Ready {
         }
     }
 
+    /// The name of its file.
+    pub(crate) fn file_name(&self) -> Option<String> {
+        let name = std::path::Path::new(&self.file).file_name()?;
+        Some(name.to_string_lossy().into_owned())
+    }
+
+    /// How many steps it has; a component is one.
+    pub(crate) fn steps(&self) -> usize {
+        match &self.program {
+            Program::Component(_) => 1,
+            Program::Data(data) => data.steps.len(),
+        }
+    }
+
     /// Whether it is written as one step, whose rollback takes back whatever of it was done.
     pub(crate) fn has_one_step(&self) -> bool {
-        match &self.program {
-            Program::Component(_) => true,
-            Program::Data(data) => data.steps.len() == 1,
-        }
+        self.steps() == 1
     }
 
     /// The calls that a part of it is made of, with the component to call. Of apply only the steps that are not among

@@ -66,9 +66,15 @@ pub(crate) async fn settle(
     let record_as = match answer {
         Settled::RecordApplied => State::Applied,
         Settled::RecordUndone => State::Undone,
-        Settled::Apply | Settled::StillApplied | Settled::Blocked => {
+        // Else every later run would have to look again.
+        Settled::StillApplied => State::UndoFailed,
+        Settled::Apply | Settled::Blocked => {
             return Ok(Found { answer, recorded_applied: false });
         }
+    };
+    let reason = match record_as {
+        State::UndoFailed => "an interrupted undo had not committed: still applied".to_owned(),
+        _ => format!("an interrupted attempt had done it: {why}"),
     };
     // What was done is what that attempt ran, which need not be the file as it is now.
     let Some(newest) = run.newest_of(&ready.change.id, state.sequence).await? else {
@@ -80,7 +86,7 @@ pub(crate) async fn settle(
         finished_at: Some(now()),
         host: run.core.owner.host.clone(),
         operator: run.core.owner.operator.clone(),
-        reason: Some(format!("an interrupted attempt had done it: {why}")),
+        reason: Some(reason),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         ..newest.record
     };

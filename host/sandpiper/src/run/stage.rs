@@ -1,6 +1,6 @@
 //! One stage of a run: take its lease, find out what became of interrupted attempts, apply what is pending, in order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use sandpiper_engine::attempt::Conclusion;
@@ -23,7 +23,7 @@ use crate::run::attempt::{Begin, Started, attempt};
 use crate::run::journal;
 use crate::run::outcome::{ChangeResult, Results, StageEnd, result, stage_end};
 use crate::run::ready::{Program, Ready};
-use crate::run::settle;
+use crate::run::{settle, undo};
 use crate::stopping::Stopper;
 
 /// What all attempts of one stage share.
@@ -69,6 +69,7 @@ impl StageRun<'_> {
             state: Some(state),
             attempt: started.number,
             started_at: started.at,
+            file_name: ready.file_name(),
             ..self.core.record(change, self.stage, mode)
         }
     }
@@ -84,11 +85,16 @@ impl StageRun<'_> {
         Ok(self.core.store.entries(&query).await?)
     }
 
-    /// Whether the audit has `applied` for an attempt.
-    pub(crate) async fn has_applied(&self, id: &ChangeId, attempt: &AttemptId) -> Result<bool, Fault> {
+    /// Whether the audit has a state for an attempt.
+    pub(crate) async fn has_recorded(
+        &self,
+        id: &ChangeId,
+        attempt: &AttemptId,
+        state: State,
+    ) -> Result<bool, Fault> {
         let entries = self.entries_of(id).await?;
         Ok(entries.iter().any(|entry| {
-            entry.record.state == Some(State::Applied) && entry.record.attempt_id.as_ref() == Some(attempt)
+            entry.record.state == Some(state) && entry.record.attempt_id.as_ref() == Some(attempt)
         }))
     }
 }
@@ -130,7 +136,7 @@ async fn check_targets(core: &Core, name: &StageName) -> Result<(), Fault> {
 }
 
 /// How often a stage is planned again because another run was faster with one of its changes.
-const MOST_REPLANS: u32 = 10;
+pub(super) const MOST_REPLANS: u32 = 10;
 
 async fn under_lease(
     run: &StageRun<'_>,
@@ -139,13 +145,17 @@ async fn under_lease(
     others: &mut Vec<HeldLease>,
 ) -> Result<(), Fault> {
     let mut replans = 0;
+    let mut fenced = BTreeSet::new();
     loop {
         let planned = run.core.plan_stage(run.stage, answers).await?;
         if planned.held.is_some() || planned.is_blocked() {
             return Ok(());
         }
+        if undo::fences_open(run, &planned, &mut fenced).await? {
+            continue;
+        }
         if let Some(state) = planned.changes.iter().find_map(|it| begun_elsewhere(run, it, others)) {
-            others.push(fence_elsewhere(run, state).await?);
+            others.push(fence_elsewhere(run.core, state).await?);
             continue;
         }
         if let Some(doubtful) = planned.changes.iter().find(|it| is_in_doubt(it.action)) {
@@ -197,11 +207,11 @@ fn begun_elsewhere<'p>(
 }
 
 /// Waits for the lease of the other stage, and keeps the attempts of those who held it before from committing.
-async fn fence_elsewhere(run: &StageRun<'_>, state: &ChangeState) -> Result<HeldLease, Fault> {
-    let key = LockKey { scope: run.core.scope.clone(), stage: state.stage.clone() };
-    let held = run.core.leases.acquire(&key).await?;
-    let fence = Fence { store: run.core.store_identity.clone(), key, token: held.lease().token };
-    run.core.systems.target(&state.target_system)?.fence(&fence).await?;
+pub(super) async fn fence_elsewhere(core: &Core, state: &ChangeState) -> Result<HeldLease, Fault> {
+    let key = LockKey { scope: core.scope.clone(), stage: state.stage.clone() };
+    let held = core.leases.acquire(&key).await?;
+    let fence = Fence { store: core.store_identity.clone(), key, token: held.lease().token };
+    core.systems.target(&state.target_system)?.fence(&fence).await?;
     Ok(held)
 }
 
@@ -270,6 +280,7 @@ async fn apply_all(
             rider: next.as_ref().map(|(_, draft)| draft),
             recorded: std::mem::take(&mut recorded),
             finished,
+            undoes: None,
         };
         let ended = attempt(run, ready, begin, &held_turn).await;
         if let Conclusion::Superseded = ended.conclusion {
