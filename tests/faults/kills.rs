@@ -70,17 +70,17 @@ fn kill_one_project(mode: &str, kills: u64, mut random: Random) {
 }
 
 /// Numbers that look random (xorshift), the same for the same seed.
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         self.0
     }
 
-    fn below(&mut self, limit: Duration) -> Duration {
+    pub(crate) fn below(&mut self, limit: Duration) -> Duration {
         Duration::from_micros(self.next() % u64::try_from(limit.as_micros()).unwrap())
     }
 }

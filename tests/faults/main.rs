@@ -4,6 +4,7 @@ mod at_once;
 mod kills;
 mod moved;
 mod signals;
+mod undone;
 
 use sandpiper_tests::{MARKED, Project, SHARED};
 

@@ -14,4 +14,8 @@ mod stages;
 mod statements;
 mod systems;
 mod templates;
+mod undo;
+mod undo_archive;
+mod undo_failures;
+mod undo_missing;
 mod variables;
