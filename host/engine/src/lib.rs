@@ -6,6 +6,7 @@
 //! rules come from the project's semantics, which `docs/semantics.md` tells.
 
 pub mod attempt;
+pub mod calls;
 pub mod change;
 pub mod digest;
 pub mod entry;

@@ -73,13 +73,14 @@ impl ChangeState {
             change_id: record.change_id.clone(),
             sequence: entry.sequence,
             state,
-            mode: record.mode,
+            // An entry that gives a state says its mode; the strictest counts where one does not.
+            mode: record.mode.unwrap_or(Mode::Direct),
             recovery: record.recovery,
             stage: record.stage.clone(),
             order: record.order.clone(),
             target_system: record.target_system.clone(),
             attempt_id: record.attempt_id.clone(),
-            attempt: record.attempt,
+            attempt: record.attempt.unwrap_or_default(),
             token: entry.token,
             applied,
         })

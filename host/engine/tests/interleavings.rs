@@ -152,7 +152,7 @@ fn play(seed: u64, tally: &mut Tally) {
         let attempt = it.record.attempt_id.as_ref()?;
         let began =
             world.store.entries.iter().find(|other| other.record.attempt_id.as_ref() == Some(attempt))?;
-        (it.record.mode == Mode::Marked && began.token < it.token).then_some(())
+        (it.record.mode == Some(Mode::Marked) && began.token < it.token).then_some(())
     };
     tally.markers_that_settled += world.store.entries.iter().filter_map(settled).count() as u64;
 }

@@ -132,9 +132,10 @@ impl Store {
             let Record { change_id, state, mode, attempt_id, stage, .. } = &entry.record;
             let attempt = attempt_id.as_ref().map_or("-", |id| &*id.0);
             format!(
-                "{} {stage}/{change_id} {} {mode} {attempt} token {}",
+                "{} {stage}/{change_id} {} {} {attempt} token {}",
                 entry.sequence,
                 state.unwrap(),
+                mode.unwrap(),
                 entry.token
             )
         };
@@ -188,7 +189,7 @@ impl World {
 
 /// An entry to be appended.
 pub(crate) fn draft(record: Record, condition: Condition) -> Draft {
-    Draft { record, condition }
+    Draft { record, condition, calls: None }
 }
 
 /// A record of a change.
@@ -208,9 +209,9 @@ pub(crate) fn record(
         order: change.order.clone(),
         author: String::new(),
         state: Some(state),
-        attempt: 1,
+        attempt: Some(1),
         target_system: change.target_system.clone(),
-        mode,
+        mode: Some(mode),
         recovery: change.recovery,
         digest: change.digest,
         meaning: change.meaning,
@@ -225,6 +226,7 @@ pub(crate) fn record(
         labels: Vec::new(),
         variables: None,
         calls: 0,
+        calls_cut: false,
         version: String::new(),
     }
 }

@@ -59,7 +59,7 @@ impl History {
         let mut record = crate::entry::tests::record(change.id.as_str(), state);
         record.stage = stage.into();
         record.order = change.order.clone();
-        record.mode = mode;
+        record.mode = Some(mode);
         record.recovery = change.recovery;
         record.digest = change.digest;
         record.meaning = change.meaning;
