@@ -56,7 +56,7 @@ async fn run(sandbox: &mut Sandbox, capability: Capability, call: Call) -> wasmt
 
 /// Takes back what was lent.
 async fn settle(mut lent: Lent, outcome: Result<Outcome, CallError>) -> Returned {
-    for session in std::mem::take(&mut lent.further).into_iter().flatten() {
+    for session in std::mem::take(&mut lent.further).into_iter().filter_map(|further| further.session) {
         lent.closed(session.close().await);
     }
     let answer = match outcome {

@@ -8,6 +8,7 @@ use sandpiper_engine::change::{Cadence, Recovery};
 use sandpiper_engine::fault::Fault;
 use serde::{Deserialize, Serialize};
 
+use crate::handle_call::HandleCall;
 use crate::stop::{Stop, StopReason};
 use crate::target::Session;
 
@@ -195,6 +196,9 @@ pub trait GuestHost: Send + Sync {
 
     /// How far the guest is; `total` is 0 if unknown.
     fn progress(&self, done: u64, total: u64);
+
+    /// A call that the guest made through a handle has ended; each that counts is told once, in their order.
+    fn called(&self, call: &HandleCall<'_>);
 
     /// Opens a further system that the change declared.
     async fn open(&self, system: &str) -> Result<Box<dyn Session>, String>;
