@@ -15,7 +15,7 @@ use sandpiper_engine::store::{
 use super::details::Names;
 use super::errors::{Explain, store_error};
 use super::lease::{self, from_stored, stored};
-use super::{progress, states};
+use super::{calls, progress, states};
 
 /// How many bits of an entry's key are its sequence number; those above are its chain, which is 0 for the first.
 const SEQUENCE_BITS: u32 = 40;
@@ -24,8 +24,13 @@ const SEQUENCE_BITS: u32 = 40;
 const LAST: u64 = (1 << SEQUENCE_BITS) - 1;
 
 /// The key of an entry in the table: all of a chain's stand together, in their order.
-fn key(chain: i64, sequence: Sequence) -> i64 {
+pub(super) fn key(chain: i64, sequence: Sequence) -> i64 {
     (chain << SEQUENCE_BITS) | stored(sequence.0.min(LAST))
+}
+
+/// The chain of an entry's key.
+pub(super) fn of(key: i64) -> i64 {
+    key >> SEQUENCE_BITS
 }
 
 /// The end of a chain.
@@ -105,12 +110,16 @@ fn append_one(
         _ => {}
     }
     let sequence = Sequence(head.sequence.0 + 1);
+    let calls = calls::packed(draft.calls.as_deref())?;
     let (entry, text) =
         Entry::link(record.clone(), sequence, lease.token, head.hash).map_err(StoreError::Refused)?;
     connection
-        .prepare_cached("INSERT INTO main.sandpiper_entry (sequence, hash, body) VALUES (?1, ?2, ?3)")
+        .prepare_cached(
+            "INSERT INTO main.sandpiper_entry (sequence, hash, body, calls) VALUES (?1, ?2, ?3, ?4)",
+        )
         .and_then(|mut statement| {
-            statement.execute((key(head.chain, sequence), entry.hash.as_bytes().as_slice(), text))
+            let hash = entry.hash.as_bytes().as_slice();
+            statement.execute((key(head.chain, sequence), hash, text, calls))
         })
         .in_store()?;
     *head = Head { sequence, hash: entry.hash, ..*head };
@@ -138,6 +147,9 @@ pub(crate) fn entries(connection: &Connection, query: &EntryQuery) -> Result<Vec
     let Some(head) = head(connection, &query.scope)? else {
         return Ok(Vec::new());
     };
+    if let Some(places) = &query.places {
+        return at(connection, head.chain, places);
+    }
     // The canonical text holds the id in exactly this form, and nowhere else: within a string the quotes are escaped.
     let id = query.change_id.as_ref().map(|id| format!("\"change_id\":{}", serde_json::json!(id.as_str())));
     let newest = format!(
@@ -156,12 +168,28 @@ pub(crate) fn entries(connection: &Connection, query: &EntryQuery) -> Result<Vec
     let mut rows = statement.query((first, after, id, limit)).in_store()?;
     let mut entries = Vec::new();
     while let Some(row) = rows.next().in_store()? {
-        let link = Link::read(row).in_store()?;
-        entries.push(
-            Entry::read(&link.text, link.hash).map_err(|error| StoreError::Damaged(error.to_string()))?,
-        );
+        entries.push(read(row)?);
     }
     Ok(entries)
+}
+
+/// The entries with these places, each found by its key.
+fn at(connection: &Connection, chain: i64, places: &[Sequence]) -> Result<Vec<Entry>, StoreError> {
+    let mut statement = connection
+        .prepare_cached("SELECT sequence, hash, body FROM main.sandpiper_entry WHERE sequence = ?1")
+        .in_store()?;
+    let mut entries = Vec::with_capacity(places.len());
+    for place in places {
+        let mut rows = statement.query([key(chain, *place)]).in_store()?;
+        entries.extend(rows.next().in_store()?.map(read).transpose()?);
+    }
+    entries.sort_by_key(|entry| entry.sequence);
+    Ok(entries)
+}
+
+fn read(row: &Row<'_>) -> Result<Entry, StoreError> {
+    let link = Link::read(row).in_store()?;
+    Entry::read(&link.text, link.hash).map_err(|error| StoreError::Damaged(error.to_string()))
 }
 
 /// Walks a chain, and holds it against its head and the table of states.

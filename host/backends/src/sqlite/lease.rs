@@ -176,6 +176,25 @@ pub(crate) fn take_away(
     Ok((held, Lease { key: key.clone(), token }))
 }
 
+/// Somebody who holds a lease now, in whatever scope.
+pub(crate) fn any_held(connection: &Connection) -> Result<Option<(LockKey, Holder)>, StoreError> {
+    let query = format!(
+        "SELECT service, environment, tenant, stage, token, run_id, operator, host, process, expires_at, 0 AS expired
+         FROM main.sandpiper_lease WHERE expires_at > {NOW} ORDER BY expires_at LIMIT 1"
+    );
+    let held = |row: &Row<'_>| {
+        let tenant: String = row.get("tenant")?;
+        let scope = Scope {
+            service: row.get("service")?,
+            environment: row.get("environment")?,
+            tenant: (!tenant.is_empty()).then_some(tenant),
+        };
+        let key = LockKey { scope, stage: row.get::<_, String>("stage")?.into() };
+        Ok(Found::read(row)?.holder.map(|holder| (key, holder)))
+    };
+    connection.query_row(&query, [], held).optional().in_store().map(Option::flatten)
+}
+
 /// All locks of a scope that were ever taken.
 pub(crate) fn all(connection: &Connection, scope: &Scope) -> Result<Vec<LockStatus>, StoreError> {
     let query = format!(
