@@ -81,8 +81,9 @@ pub trait Store: Send + Sync {
 
     /// Drops the calls that entries of the scope from before a time have, and the artifacts that only such entries name
     /// and nothing applied or unsettled needs, in whatever scope. Never while anybody holds a lease: a run keeps its
-    /// artifacts before the entry that names them.
-    async fn prune(&self, scope: &Scope, before: Timestamp) -> Result<Pruning, StoreError>;
+    /// artifacts before the entry that names them. `gone` are the leases of holders whose processes are certainly
+    /// no more.
+    async fn prune(&self, scope: &Scope, before: Timestamp, gone: &[Lease]) -> Result<Pruning, StoreError>;
 
     /// The descriptions that are kept for these components.
     async fn descriptions(&self, digests: &[Digest]) -> Result<Vec<(Digest, String)>, StoreError>;

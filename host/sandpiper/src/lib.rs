@@ -42,6 +42,7 @@ mod systems;
 mod templates;
 mod yaml;
 
+pub use commands::audit;
 pub use commands::inspect::inspect;
 pub use commands::issue::Resolution;
 pub use commands::{Builder, Sandpiper, Select};

@@ -339,6 +339,56 @@ pub struct HistoryReport {
     pub entry: Option<EntryReport>,
     /// All entries of the change, newest last.
     pub history: Vec<EntryReport>,
+    /// The calls of an attempt, where they were asked for: of the newest, or of the one that was named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calls: Option<Vec<CallReport>>,
+    /// The file that was written, where one was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub artifact: Option<ArtifactReport>,
+}
+
+/// A call that an attempt made through a handle.
+#[derive(Debug, Clone, Serialize)]
+pub struct CallReport {
+    /// Its number within the attempt, counted from 1.
+    pub number: u64,
+    /// The kind of handle: `sql`, `http`.
+    pub capability: String,
+    /// The function of the handle: `execute`, `send`.
+    pub operation: String,
+    /// The system that it went to.
+    pub system: String,
+    /// The statement, or the request line; of `open` the system.
+    pub statement: String,
+    /// How many rows were affected or fetched.
+    pub rows: Option<u64>,
+    /// The status of the response.
+    pub status: Option<u16>,
+    /// How long it took.
+    pub duration_ms: u64,
+    /// The digest of the parameters, or of the request's body.
+    pub digest: Option<Digest>,
+    /// The digest of the response's body.
+    pub response_digest: Option<Digest>,
+    /// The parameters, or the request's body: only where the system was recorded in full.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub values: Option<serde_json::Value>,
+    /// The response's body: only where the system was recorded in full.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub response: Option<serde_json::Value>,
+    /// Why it was not done.
+    pub error: Option<String>,
+}
+
+/// A file that was written from the archive.
+#[derive(Debug, Clone, Serialize)]
+pub struct ArtifactReport {
+    /// Where.
+    pub file: String,
+    /// The digest of its bytes.
+    pub digest: Digest,
+    /// How many they are.
+    pub size: u64,
 }
 
 /// An entry of the audit.
@@ -359,9 +409,9 @@ pub struct EntryReport {
     pub order: String,
     pub author: String,
     pub state: Option<State>,
-    pub attempt: u32,
+    pub attempt: Option<u32>,
     pub target_system: String,
-    pub mode: Mode,
+    pub mode: Option<Mode>,
     pub recovery: sandpiper_engine::change::Recovery,
     pub digest: Digest,
     pub template_digest: Option<Digest>,
@@ -375,6 +425,7 @@ pub struct EntryReport {
     pub error: Option<RecordedError>,
     pub labels: serde_json::Map<String, serde_json::Value>,
     pub calls: u64,
+    pub calls_cut: bool,
     pub version: String,
     pub hash: Digest,
 }
@@ -410,6 +461,7 @@ impl From<Entry> for EntryReport {
             error: record.error,
             labels: record.labels.into_iter().map(|(name, value)| (name, value.into())).collect(),
             calls: record.calls,
+            calls_cut: record.calls_cut,
             version: record.version,
             hash,
         }
@@ -425,6 +477,17 @@ pub struct VerifyReport {
     pub entries: u64,
     /// The first entry that does not fit.
     pub first_broken: Option<Sequence>,
+}
+
+/// What `audit prune` gives.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct PruneReport {
+    /// How many artifacts were dropped.
+    pub artifacts: u64,
+    /// Of how many entries the calls were dropped.
+    pub calls: u64,
+    /// How many bytes all of that took in the store.
+    pub bytes: u64,
 }
 
 /// What `lock status` and `lock release` give.

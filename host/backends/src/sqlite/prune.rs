@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use sandpiper_engine::digest::Digest;
 use sandpiper_engine::entry::{AttemptId, FORMAT, State};
 use sandpiper_engine::scope::Scope;
-use sandpiper_engine::store::{Pruned, Pruning, StoreError};
+use sandpiper_engine::store::{Lease, Pruned, Pruning, StoreError};
 use serde::Deserialize;
 
 use super::errors::Explain;
@@ -84,8 +84,9 @@ pub(crate) fn prune(
     connection: &Connection,
     scope: &Scope,
     before: Timestamp,
+    gone: &[Lease],
 ) -> Result<Pruning, StoreError> {
-    if let Some((key, holder)) = lease::any_held(connection)? {
+    if let Some((key, holder)) = lease::held_by_any(connection, gone)? {
         return Ok(Pruning::Held(key, holder));
     }
     let own = chain::head(connection, scope)?.map(|head| head.chain);

@@ -294,11 +294,11 @@ impl Store for SqliteStore {
         self.look(|connection| archive::artifact(connection, digest)).map(Option::flatten)
     }
 
-    async fn prune(&self, scope: &Scope, before: Timestamp) -> Result<Pruning, StoreError> {
+    async fn prune(&self, scope: &Scope, before: Timestamp, gone: &[Lease]) -> Result<Pruning, StoreError> {
         if self.look(|_| Ok(()))?.is_none() {
             return Ok(Pruning::Done(Pruned::default()));
         }
-        self.write(|connection| prune::prune(connection, scope, before)).await
+        self.write(|connection| prune::prune(connection, scope, before, gone)).await
     }
 
     async fn descriptions(&self, digests: &[Digest]) -> Result<Vec<(Digest, String)>, StoreError> {

@@ -1,7 +1,6 @@
 //! `issue list`, `issue show`, `issue resolve`: what needs a person, and what that person found.
 
-use sandpiper_engine::change::ChangeId;
-use sandpiper_engine::entry::{Entry, Record, State};
+use sandpiper_engine::entry::{Entry, Record, RecordedError, State};
 use sandpiper_engine::fault::Fault;
 use sandpiper_engine::plan::Planned;
 use sandpiper_engine::scope::{LockKey, StageName};
@@ -56,9 +55,10 @@ impl Sandpiper {
         let mut issues = Vec::new();
         for (stage, planned) in &planned {
             if id.is_none_or(|id| planned.change.id.as_str() == id) {
-                let entries = self.entries_of(&opened, &planned.change.id).await?;
+                let Some(newest) = self.newest_entry(&opened, planned).await? else { continue };
+                let error = self.failure(&opened, &newest).await?;
                 let marks = opened.systems.store().steps(&self.scope(), &planned.change.id).await?;
-                issues.extend(issue(stage, planned, &entries, &marks));
+                issues.extend(issue(stage, planned, &newest, error, &marks));
             }
         }
         match id {
@@ -78,9 +78,23 @@ impl Sandpiper {
             .collect())
     }
 
-    async fn entries_of(&self, opened: &Opened, id: &ChangeId) -> Result<Vec<Entry>, Fault> {
-        let query = EntryQuery::of_change(self.scope(), id.clone());
-        Ok(opened.systems.store().entries(&query).await?)
+    /// The entry that gives a change its state.
+    async fn newest_entry(&self, opened: &Opened, planned: &Planned) -> Result<Option<Entry>, Fault> {
+        let Some(newest) = planned.newest() else { return Ok(None) };
+        let entries = opened.systems.store().entries(&EntryQuery::at(self.scope(), newest)).await?;
+        Ok(entries.into_iter().find(|entry| entry.record.change_id == planned.change.id))
+    }
+
+    /// What went wrong with the attempt of an entry, which an earlier entry of it may say.
+    async fn failure(&self, opened: &Opened, newest: &Entry) -> Result<Option<RecordedError>, Fault> {
+        let record = &newest.record;
+        if record.error.is_some() || matches!(record.state, Some(State::Started | State::Undoing)) {
+            return Ok(record.error.clone());
+        }
+        let query = EntryQuery::of_change(self.scope(), record.change_id.clone());
+        let entries = opened.systems.store().entries(&query).await?.into_iter().rev();
+        let mut of_attempt = entries.filter(|entry| entry.record.attempt_id == record.attempt_id);
+        Ok(of_attempt.find_map(|entry| entry.record.error))
     }
 
     fn no_issue(&self, id: &str, opened: &Opened, planned: &[(StageName, Planned)]) -> Fault {
@@ -185,9 +199,11 @@ impl Sandpiper {
         marks: &[StepMark],
         lease: &sandpiper_engine::store::Lease,
     ) -> Result<Vec<Entry>, Fault> {
-        let entries = self.entries_of(opened, &planned.change.id).await?;
-        let newest = entries.iter().rev().find(|entry| entry.record.state.is_some());
-        let Some(newest) = newest.filter(|entry| Some(entry.sequence) == planned.newest()) else {
+        let states = opened.systems.store().states(&self.scope()).await?.unwrap_or_default();
+        let latest = states.get(&planned.change.id).map(|state| state.sequence);
+        let newest =
+            self.newest_entry(opened, planned).await?.filter(|newest| Some(newest.sequence) == latest);
+        let Some(newest) = newest else {
             return Err(Fault::usage(format!("change `{}` was tried again meanwhile", planned.change.id))
                 .with_help("look at it again: `sandpiper issue list`"));
         };
@@ -202,13 +218,14 @@ impl Sandpiper {
             reason: Some(self.secrets.redact(reason).into_owned()),
             error: None,
             calls: 0,
+            calls_cut: false,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             ..newest.record.clone()
         };
         for mark in marks {
             opened.systems.store().put_step(lease, &planned.change.id, mark).await?;
         }
-        let draft = Draft { record, condition: Condition::Newest(Some(newest.sequence)) };
+        let draft = Draft { record, condition: Condition::Newest(Some(newest.sequence)), calls: None };
         let appended = opened.systems.store().append(lease, &[draft]).await?;
         Ok(appended.0.into_iter().flatten().collect())
     }
@@ -221,13 +238,15 @@ fn nothing_finished(id: &str) -> Fault {
     )
 }
 
-fn issue(stage: &StageName, planned: &Planned, entries: &[Entry], marks: &[StepMark]) -> Option<Issue> {
+fn issue(
+    stage: &StageName,
+    planned: &Planned,
+    newest: &Entry,
+    error: Option<RecordedError>,
+    marks: &[StepMark],
+) -> Option<Issue> {
+    let state = planned.state.as_ref()?;
     let (last_step, doubtful_step) = journal::steps(marks);
-    let newest = entries.iter().rev().find(|entry| entry.record.state.is_some())?;
-    let failed = entries
-        .iter()
-        .rev()
-        .find(|entry| entry.record.attempt_id == newest.record.attempt_id && entry.record.error.is_some());
     let id = planned.change.id.as_str();
     let system = &newest.record.target_system;
     let resume = match last_step {
@@ -239,11 +258,11 @@ fn issue(stage: &StageName, planned: &Planned, entries: &[Entry], marks: &[StepM
     Some(Issue {
         change_id: id.to_owned(),
         stage: stage.as_str().to_owned(),
-        state: newest.record.state?,
+        state: state.state,
         since: newest.record.finished_at.unwrap_or(newest.record.started_at),
-        attempt: newest.record.attempt,
-        mode: newest.record.mode,
-        error: failed.and_then(|entry| entry.record.error.clone()),
+        attempt: state.attempt,
+        mode: state.mode,
+        error,
         last_step,
         doubtful_step,
         help: format!(

@@ -1,7 +1,7 @@
 //! One module for each command, and what they share: a project that was opened.
 
 pub(crate) mod apply;
-mod audit;
+pub mod audit;
 mod builder;
 pub(crate) mod inspect;
 pub(crate) mod issue;

@@ -48,14 +48,13 @@ impl Sandpiper {
         for entry in store.entries(&newest).await? {
             found.insert(entry.record.change_id.clone(), entry);
         }
-        for state in states.values() {
-            let Some(applied) = &state.applied else { continue };
-            if found.get(&state.change_id).is_none_or(|entry| entry.sequence != applied.sequence) {
-                let query = EntryQuery::of_change(self.scope(), state.change_id.clone());
-                let entries = store.entries(&query).await?;
-                let entry = entries.into_iter().find(|entry| entry.sequence == applied.sequence);
-                found.extend(entry.map(|entry| (state.change_id.clone(), entry)));
-            }
+        let earlier = states.values().filter_map(|state| {
+            let applied = state.applied.as_ref()?.sequence;
+            found.get(&state.change_id).is_none_or(|entry| entry.sequence != applied).then_some(applied)
+        });
+        let earlier = EntryQuery { places: Some(earlier.collect()), ..EntryQuery::all(self.scope()) };
+        for entry in store.entries(&earlier).await? {
+            found.insert(entry.record.change_id.clone(), entry);
         }
         found.retain(|id, entry| {
             let applied = states.get(id).and_then(|state| state.applied.as_ref());

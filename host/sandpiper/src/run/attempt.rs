@@ -14,6 +14,7 @@ use sandpiper_runtime::stop::{Stop, StopReason};
 use sandpiper_runtime::target::{CommitError, Fence, Opening, ProofError, Seal, Session, TargetError, Turn};
 
 use crate::clock::{milliseconds, now};
+use crate::run::calls::Recorder;
 use crate::run::guest_host::AttemptHost;
 use crate::run::journal::{Journal, Journaled};
 use crate::run::ready::{Program, Ready};
@@ -70,6 +71,8 @@ struct Running<'a> {
     /// Where what a direct change written as data does is recorded, statement by statement, until it went wrong.
     journal: Option<Arc<Journal>>,
     calls: u64,
+    /// What is recorded of them, one by one.
+    recorder: Arc<Recorder>,
     /// Whether its transaction was committed.
     committed: bool,
     next_started: bool,
@@ -95,6 +98,7 @@ pub(crate) async fn attempt(run: &StageRun<'_>, ready: &Arc<Ready>, begin: Begin
         ran: 0,
         journal: journal(run, ready),
         calls: 0,
+        recorder: Arc::new(recorder(run, ready)),
         committed: false,
         next_started: false,
     };
@@ -130,11 +134,15 @@ impl Running<'_> {
             return Outcome::LeaseLost(self.lost());
         }
         let mut drafts: Vec<Draft> = notes.iter().map(|note| self.draft(note)).collect();
+        if let Some(first) = drafts.first_mut() {
+            first.calls = self.recorder.calls().unwritten();
+        }
         let rides = notes.iter().any(|note| note.state == State::Applied);
         drafts.extend(self.rider().filter(|_| rides).cloned());
         match self.run.core.store.append(self.run.held.lease(), &drafts).await {
             Ok(appended) => {
                 self.appended(&appended, notes.len());
+                self.recorder.calls().are_written();
                 Outcome::Done
             }
             Err(error) => self.refused(error),
@@ -162,8 +170,9 @@ impl Running<'_> {
             record.finished_at = Some(now());
             record.duration_ms = Some(milliseconds(self.clock.elapsed()));
             record.calls = self.calls;
+            record.calls_cut = self.recorder.calls().is_cut();
         }
-        Draft { record, condition }
+        Draft { record, condition, calls: None }
     }
 
     async fn open(&mut self) -> Outcome<Fault> {
@@ -208,11 +217,9 @@ impl Running<'_> {
             self.ran = self.begin.finished.iter().take_while(|mark| mark.complete).count();
         }
         let (component, calls) = self.ready.calls(part, self.ran);
-        let host = Arc::new(AttemptHost::new(
-            self.run.core.clone(),
-            self.ready.clone(),
-            self.run.held.lease().clone(),
-        ));
+        let lease = self.run.held.lease().clone();
+        let host = AttemptHost::new(self.run.core.clone(), self.ready.clone(), lease);
+        let host = Arc::new(host.recording(self.recorder.clone()));
         let mut failure = None;
         for mut call in calls {
             if part == Part::Apply {
@@ -374,7 +381,8 @@ impl Running<'_> {
         }
         let mut drafts = Vec::new();
         if self.ready.mode == Mode::Shared {
-            drafts.push(self.draft(&Note { state: State::Applied, mode: Mode::Shared, fault: None }));
+            let applied = self.draft(&Note { state: State::Applied, mode: Mode::Shared, fault: None });
+            drafts.push(Draft { calls: self.recorder.calls().unwritten(), ..applied });
             drafts.extend(self.rider().cloned());
         }
         let seal = match self.ready.mode {
@@ -410,7 +418,7 @@ impl Running<'_> {
         let id = &self.begin.started.id;
         let there = match self.ready.target.fence(&self.fence()).await {
             Ok(()) if self.ready.mode == Mode::Marked => self.ready.target.has_marker(id).await,
-            Ok(()) => match self.run.has_applied(&self.ready.change.id, id).await {
+            Ok(()) => match self.run.has_applied(&self.ready.change.id, id, self.begin.newest).await {
                 Ok(there) => Ok(there),
                 Err(fault) => return Outcome::Unknown(fault),
             },
@@ -453,6 +461,11 @@ impl Running<'_> {
             Err(error) => Outcome::Failed(Fault::from(error).with_effect(Effect::Unknown)),
         }
     }
+}
+
+fn recorder(run: &StageRun<'_>, ready: &Ready) -> Recorder {
+    let target = ready.change.target_system.clone();
+    Recorder::new(&run.core.changes.config, run.core.secrets.clone(), target)
 }
 
 /// A change written as data that runs outside of a transaction is recorded statement by statement.

@@ -6,10 +6,12 @@ use async_trait::async_trait;
 use sandpiper_engine::entry::{AttemptId, Mode};
 use sandpiper_engine::store::Lease;
 use sandpiper_runtime::guest::{GuestHost, Level};
+use sandpiper_runtime::handle_call::HandleCall;
 use sandpiper_runtime::target::{Fence, Opening, Session};
 
 use crate::observer::Event;
 use crate::run::Core;
+use crate::run::calls::Recorder;
 use crate::run::ready::Ready;
 
 /// What one part of one attempt is lent besides its target system.
@@ -19,6 +21,8 @@ pub(crate) struct AttemptHost {
     lease: Lease,
     /// In a transaction a checkpoint commits and dies with it: this attempt alone can see it.
     checkpoint: Mutex<Option<Vec<u8>>>,
+    /// Where its calls are recorded, if they are.
+    recorder: Option<Arc<Recorder>>,
     /// Whether it is only asked what is there.
     looks_only: bool,
 }
@@ -26,7 +30,12 @@ pub(crate) struct AttemptHost {
 impl AttemptHost {
     /// For one part of one attempt under a lease.
     pub(crate) fn new(core: Arc<Core>, ready: Arc<Ready>, lease: Lease) -> Self {
-        Self { core, ready, lease, checkpoint: Mutex::default(), looks_only: false }
+        Self { core, ready, lease, checkpoint: Mutex::default(), recorder: None, looks_only: false }
+    }
+
+    /// The same, recording its calls.
+    pub(crate) fn recording(self, recorder: Arc<Recorder>) -> Self {
+        Self { recorder: Some(recorder), ..self }
     }
 
     /// For `verify`: whatever it opens is lent for reading, and it keeps nothing.
@@ -48,6 +57,12 @@ impl GuestHost for AttemptHost {
 
     fn progress(&self, done: u64, total: u64) {
         self.core.observer.event(&Event::Progress { id: self.id(), done, total });
+    }
+
+    fn called(&self, call: &HandleCall<'_>) {
+        if let Some(recorder) = &self.recorder {
+            recorder.record(call);
+        }
     }
 
     async fn open(&self, system: &str) -> Result<Box<dyn Session>, String> {

@@ -4,6 +4,7 @@
 //! thread of its own, because guests and embedded databases compute on the thread that calls them.
 
 pub(crate) mod attempt;
+pub(crate) mod calls;
 pub(crate) mod guest_host;
 pub(crate) mod journal;
 pub(crate) mod outcome;
@@ -143,9 +144,9 @@ impl Core {
             order: change.order.clone(),
             author: change.author.to_string(),
             state: None,
-            attempt: 1,
+            attempt: Some(1),
             target_system: change.target_system.clone(),
-            mode,
+            mode: Some(mode),
             recovery: change.recovery,
             digest: change.digest,
             meaning: change.meaning,
@@ -160,6 +161,7 @@ impl Core {
             labels: change.labels.clone(),
             variables: self.variables_digest(),
             calls: 0,
+            calls_cut: false,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
     }

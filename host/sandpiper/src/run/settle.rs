@@ -84,7 +84,7 @@ pub(crate) async fn settle(
         version: env!("CARGO_PKG_VERSION").to_owned(),
         ..newest.record
     };
-    let draft = Draft { record, condition: Condition::Newest(planned.newest()) };
+    let draft = Draft { record, condition: Condition::Newest(planned.newest()), calls: None };
     match run.core.store.append(run.held.lease(), &[draft]).await {
         // Somebody settled it meanwhile: what is there now is planned on.
         Err(AppendError::Superseded(_)) => return Ok(Found { answer, recorded_applied: false }),

@@ -67,7 +67,7 @@ impl StageRun<'_> {
         Record {
             attempt_id: Some(started.id.clone()),
             state: Some(state),
-            attempt: started.number,
+            attempt: Some(started.number),
             started_at: started.at,
             ..self.core.record(change, self.stage, mode)
         }
@@ -75,18 +75,20 @@ impl StageRun<'_> {
 
     /// The entry of a change with a given place in the chain.
     pub(crate) async fn newest_of(&self, id: &ChangeId, sequence: Sequence) -> Result<Option<Entry>, Fault> {
-        let entries = self.entries_of(id).await?;
-        Ok(entries.into_iter().find(|entry| entry.sequence == sequence))
+        let query = EntryQuery::at(self.core.scope.clone(), sequence);
+        let entries = self.core.store.entries(&query).await?;
+        Ok(entries.into_iter().find(|entry| entry.record.change_id == *id))
     }
 
-    async fn entries_of(&self, id: &ChangeId) -> Result<Vec<Entry>, Fault> {
+    /// Whether the audit has `applied` for an attempt that was planned on an entry.
+    pub(crate) async fn has_applied(
+        &self,
+        id: &ChangeId,
+        attempt: &AttemptId,
+        planned_on: Option<Sequence>,
+    ) -> Result<bool, Fault> {
         let query = EntryQuery::of_change(self.core.scope.clone(), id.clone());
-        Ok(self.core.store.entries(&query).await?)
-    }
-
-    /// Whether the audit has `applied` for an attempt.
-    pub(crate) async fn has_applied(&self, id: &ChangeId, attempt: &AttemptId) -> Result<bool, Fault> {
-        let entries = self.entries_of(id).await?;
+        let entries = self.core.store.entries(&EntryQuery { after: planned_on, ..query }).await?;
         Ok(entries.iter().any(|entry| {
             entry.record.state == Some(State::Applied) && entry.record.attempt_id.as_ref() == Some(attempt)
         }))
@@ -251,7 +253,7 @@ async fn apply_all(
         let next = next.filter(|(_, next)| rides(ready, next)).map(|(planned, next)| {
             let started = run.starts(planned);
             let record = run.record(next, &started, State::Started, next.mode);
-            (started, Draft { record, condition: Condition::NewestOrDrop(planned.newest()) })
+            (started, Draft { record, condition: Condition::NewestOrDrop(planned.newest()), calls: None })
         });
         let id = planned.change.id.as_str();
         run.core.observer.event(&Event::ChangeStarted { stage: run.stage.as_str(), id, mode: ready.mode });

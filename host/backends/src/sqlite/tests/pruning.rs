@@ -31,7 +31,7 @@ fn store_of(place: &Place, drafts: &[Draft], names: &[&str]) -> SqliteStore {
 }
 
 fn pruned(store: &SqliteStore) -> Pruned {
-    match run(store.prune(&scope(), later())).unwrap() {
+    match run(store.prune(&scope(), later(), &[])).unwrap() {
         Pruning::Done(pruned) => pruned,
         held => panic!("{held:?}"),
     }
@@ -135,7 +135,7 @@ fn what_another_scope_has_stays() {
     );
     run(store.append(&lease, &drafts)).unwrap();
     assert!(
-        matches!(run(store.prune(&scope(), later())).unwrap(), Pruning::Held(key, _) if key == other),
+        matches!(run(store.prune(&scope(), later(), &[])).unwrap(), Pruning::Held(key, _) if key == other),
         "whose lease it is does not matter"
     );
     run(store.release(&lease)).unwrap();
@@ -149,10 +149,14 @@ fn nothing_is_dropped_while_anybody_holds_a_lease() {
     let place = Place::new();
     let store = store_of(&place, &[of("a", "1", State::RolledBack, "a", "t")], &["a", "t"]);
     let lease = taken(&store);
-    assert!(matches!(run(store.prune(&scope(), later())).unwrap(), Pruning::Held(held, _) if held == key()));
+    assert!(
+        matches!(run(store.prune(&scope(), later(), &[])).unwrap(), Pruning::Held(held, _) if held == key())
+    );
     assert_eq!(left(&store, &["a", "t"]), ["a", "t"]);
-    run(store.release(&lease)).unwrap();
-    assert_eq!(pruned(&store).artifacts, 2);
+    let without = |gone| run(store.prune(&scope(), later(), &[gone])).unwrap();
+    let other = Lease { key: LockKey { stage: "data".into(), ..key() }, ..lease.clone() };
+    assert!(matches!(without(other), Pruning::Held(..)));
+    assert!(matches!(without(lease), Pruning::Done(Pruned { artifacts: 2, .. })), "its holder is gone");
 }
 
 #[test]
