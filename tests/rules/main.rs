@@ -1,6 +1,8 @@
 //! The rules of `docs/`, each shown by the binary from outside.
 
+mod archive;
 mod audit;
+mod calls;
 mod deviations;
 mod direct;
 mod exit_codes;

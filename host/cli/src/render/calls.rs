@@ -14,7 +14,9 @@ pub(super) fn table(calls: &[CallReport], view: View) -> String {
     if calls.is_empty() {
         return "no calls are recorded\n".to_owned();
     }
-    let mut table = Table::with_heads(&["#", "system", "operation", "rows", "status", "took", "statement"]);
+    // Only an API gives a status: a column that would be empty has no head.
+    let status = if calls.iter().any(|call| call.status.is_some()) { "status" } else { "" };
+    let mut table = Table::with_heads(&["#", "system", "operation", "rows", status, "took", "statement"]);
     for call in calls {
         let number = |number: Option<u64>| number.map(|number| number.to_string()).unwrap_or_default();
         table.row(
