@@ -7,7 +7,7 @@ use std::path::Path;
 use sandpiper::Sandpiper;
 use sandpiper::audit::{self, Listing, Showing};
 use sandpiper::engine::fault::Fault;
-use sandpiper::report::{EntryReport, Exit};
+use sandpiper::report::{EntriesReport, EntryReport, Exit, Finished, PruneReport};
 
 use super::Session;
 use crate::args::{AuditCommand, Format, Global};
@@ -18,7 +18,7 @@ pub(super) fn run(session: &Session<'_>, global: Global, command: AuditCommand) 
         AuditCommand::List { history, since, state } => {
             let listing = match listing(history, since.as_deref(), state.as_deref()) {
                 Ok(listing) => listing,
-                Err(fault) => return session.output.refuse(fault),
+                Err(fault) => return session.output.finish(&Finished::<EntriesReport>::refused(fault)),
             };
             session.with(global, None, async |project| project.audit_list(&listing).await)
         }
@@ -37,7 +37,7 @@ pub(super) fn run(session: &Session<'_>, global: Global, command: AuditCommand) 
         AuditCommand::Export => export(session, global),
         AuditCommand::Prune { older_than } => match audit::age(&older_than) {
             Ok(age) => session.with(global, None, async |project| project.audit_prune(age).await),
-            Err(fault) => session.output.refuse(fault),
+            Err(fault) => session.output.finish(&Finished::<PruneReport>::refused(fault)),
         },
     }
 }

@@ -226,7 +226,7 @@ mod tests {
 #   time                  stage   change      state    mode    attempt  took  operator  reason
  9  2026-01-02 03:04:05Z  schema  add-status  started  shared        1  3 ms  ann@h
 10  2026-01-02 03:04:05Z  schema  add-status  applied  shared        1  3 ms  ann@h
-11  2026-01-02 03:04:05Z  schema  add-status  note                     3 ms  ann@h
+11  2026-01-02 03:04:05Z  schema  add-status  note                      3 ms  ann@h
 ";
         assert_eq!(EntriesReport { entries }.text(View::default()), expected);
         assert_eq!(EntriesReport::default().text(View::default()), "the audit has no entries\n");
