@@ -257,7 +257,7 @@ pub struct Record {
     /// How many calls it made through its handles.
     pub calls: u64,
     /// Whether there were more than are recorded one by one.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default)]
     pub calls_cut: bool,
     /// The version of Sandpiper.
     pub version: String,

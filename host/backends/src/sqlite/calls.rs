@@ -11,7 +11,6 @@ use sandpiper_engine::store::StoreError;
 use super::archive::Compressor;
 use super::chain;
 use super::errors::Explain;
-use super::lease::stored;
 
 /// Shorter texts are kept as they are: compressing one takes longer than writing it.
 const COMPRESSED_FROM: usize = 4 << 10;

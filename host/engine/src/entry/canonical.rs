@@ -16,10 +16,12 @@ use crate::scope::{Scope, StageName, SystemName};
 /// An entry with its fields in the order of their names.
 #[derive(Serialize)]
 struct Canonical<'a> {
-    attempt: u32,
+    attempt: Option<u32>,
     attempt_id: &'a Option<AttemptId>,
     author: &'a str,
     calls: u64,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    calls_cut: bool,
     change_id: &'a ChangeId,
     digest: &'a Digest,
     duration_ms: Option<u64>,
@@ -30,7 +32,7 @@ struct Canonical<'a> {
     host: &'a str,
     labels: &'a [(String, String)],
     meaning: &'a Digest,
-    mode: Mode,
+    mode: Option<Mode>,
     operator: &'a str,
     order: &'a Order,
     reason: &'a Option<String>,
@@ -78,6 +80,7 @@ pub(super) fn text(record: &Record, sequence: Sequence, token: Token) -> serde_j
         labels,
         variables,
         calls,
+        calls_cut,
         version,
     } = record;
     serde_json::to_string(&Canonical {
@@ -85,6 +88,7 @@ pub(super) fn text(record: &Record, sequence: Sequence, token: Token) -> serde_j
         attempt_id,
         author,
         calls: *calls,
+        calls_cut: *calls_cut,
         change_id,
         digest,
         duration_ms: *duration_ms,
