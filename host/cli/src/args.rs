@@ -189,11 +189,41 @@ Examples:
 Examples:
   sandpiper status
   sandpiper status --check             exit code 3 pending, 4 a person is needed, 6 integrity
+  sandpiper status --verify            ask the changes whether they are still there
   sandpiper status --format json")]
     Status {
         /// Set the exit code: 3 pending, 4 a person is needed, 6 integrity
         #[arg(long)]
         check: bool,
+        /// Ask the `verify` of what is applied whether it is there
+        #[arg(long)]
+        verify: bool,
+    },
+    /// Count changes as applied without running them
+    #[command(after_long_help = "\
+Examples:
+  sandpiper baseline --reason \"the database is older than this pipeline\"
+  sandpiper baseline --to add-status --reason \"was there\"   up to and with this change
+  sandpiper issue resolve add-status --rolled-back --reason \"was not there\"   takes it back")]
+    Baseline {
+        /// Up to and with this change, and the stages that its stage is after
+        #[arg(long, value_name = "ID")]
+        to: Option<String>,
+        /// Why, for those who read the audit later
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
+    /// Say that the edit of an applied change is meant
+    #[command(
+        after_long_help = "Examples:\n  sandpiper accept add-status --reason \"only the comment was edited\""
+    )]
+    Accept {
+        /// The change
+        #[arg(value_name = "ID")]
+        id: String,
+        /// Why, for those who read the audit later
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
     },
     /// See and settle what needs a person
     #[command(subcommand, arg_required_else_help = true)]

@@ -16,7 +16,7 @@ use crate::args::{Arguments, Command, Found, Global, IssueCommand, LockCommand, 
 use crate::bug::Panics;
 use crate::output::Output;
 use crate::render::Body;
-use crate::render::audit::Written;
+use crate::render::audit::{Accepted, Written};
 use crate::render::issue::IssueDetails;
 use crate::signals::StopOnSignal;
 use crate::watch::Watch;
@@ -54,7 +54,17 @@ pub(crate) fn run(arguments: Arguments, output: &Output, panics: &Panics) -> u8 
         Command::Apply { directory, selection, dry_run } => {
             session.apply(global, directory, selection, dry_run)
         }
-        Command::Status { check } => session.with(global, None, async |project| project.status(check).await),
+        Command::Status { check, verify } => {
+            session.with(global, None, async |project| project.status(check, verify).await)
+        }
+        Command::Baseline { to, reason } => session.reasoned(reason, |reason| {
+            session.with(global, None, async |project| {
+                body(project.baseline(to.as_deref(), reason).await, Written)
+            })
+        }),
+        Command::Accept { id, reason } => session.reasoned(reason, |reason| {
+            session.with(global, None, async |project| body(project.accept(&id, reason).await, Accepted))
+        }),
         Command::Issue(command) => session.issue(global, command),
         Command::Audit(command) => trail::run(&session, global, command),
         Command::Lock(LockCommand::Status) => {
@@ -114,6 +124,14 @@ impl Session<'_> {
                     body(project.resolve_issue(&id, resolution, &reason).await, Written)
                 })
             }
+        }
+    }
+
+    /// Has something recorded for which a person gives a reason.
+    fn reasoned(&self, reason: Option<String>, record: impl FnOnce(&str) -> u8) -> u8 {
+        match given(reason) {
+            Ok(reason) => record(&reason),
+            Err(fault) => self.output.finish(&Finished::<EntriesReport>::refused(fault)),
         }
     }
 

@@ -218,6 +218,8 @@ pub struct Record {
     pub stage: StageName,
     /// Its order there.
     pub order: Order,
+    /// Its name, from the file's.
+    pub name: String,
     /// Who wrote it.
     pub author: String,
     /// The state that this entry gives the change; none for a note, which is never newest.
@@ -350,6 +352,7 @@ pub(crate) mod tests {
             change_id: ChangeId::new(id).unwrap(),
             stage: "schema".into(),
             order: "0001".parse().unwrap(),
+            name: "Name".into(),
             author: "ada".into(),
             state: Some(state),
             attempt: Some(1),

@@ -52,7 +52,8 @@ pub trait Store: Send + Sync {
     /// All locks of a scope that were ever taken, by the stage's name.
     async fn locks(&self, scope: &Scope) -> Result<Vec<LockStatus>, StoreError>;
 
-    /// Appends entries to the chain of the lease's scope, all or none, refusing an old token.
+    /// Appends entries to the chain of the lease's scope, all or none, refusing an old token. The state of each change is
+    /// from then on what [`ChangeState::after`](crate::state::ChangeState::after) makes of it, of a note as well.
     async fn append(&self, lease: &Lease, drafts: &[Draft]) -> Result<Appended, AppendError>;
 
     /// The entries that a query selects, oldest first, read from the text that was hashed.
@@ -241,6 +242,8 @@ pub struct EntryQuery {
     pub change_id: Option<ChangeId>,
     /// The newest with a state of each change only.
     pub newest_only: bool,
+    /// Notes only: entries without a state.
+    pub notes_only: bool,
     /// After this entry.
     pub after: Option<Sequence>,
     /// At most so many.
@@ -257,7 +260,15 @@ impl EntryQuery {
 
     /// Every entry of a scope.
     pub fn all(scope: Scope) -> Self {
-        Self { scope, change_id: None, newest_only: false, after: None, limit: None, places: None }
+        Self {
+            scope,
+            change_id: None,
+            newest_only: false,
+            notes_only: false,
+            after: None,
+            limit: None,
+            places: None,
+        }
     }
 
     /// The entry with a place in the chain.

@@ -15,6 +15,7 @@ use sandpiper_engine::entry::{Entry, Mode, RecordedError, Sequence, State};
 use sandpiper_engine::fault::{Effect, Fault, Problem};
 use sandpiper_engine::file_name::Order;
 use sandpiper_engine::scope::SystemName;
+pub use sandpiper_runtime::guest::Verdict;
 use serde::Serialize;
 
 pub use crate::exit::Exit;
@@ -245,6 +246,20 @@ pub struct StatusReport {
     pub pending: usize,
     /// How many need a person.
     pub issues: usize,
+    /// The changes that count as applied, and whose `verify` says otherwise; none where they were not asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drift: Option<Vec<Drift>>,
+}
+
+/// A change that counts as applied, and whose `verify` says otherwise.
+#[derive(Debug, Clone, Serialize)]
+pub struct Drift {
+    /// The change.
+    pub id: String,
+    /// What its `verify` says: `not-applied`, `partly-applied`, or `unknown` where it cannot tell.
+    pub verdict: Verdict,
+    /// Why it cannot tell.
+    pub message: Option<String>,
 }
 
 /// A stage with the states of its changes.
@@ -263,7 +278,7 @@ pub struct StatusChange {
     pub id: String,
     /// Its place in the stage.
     pub order: String,
-    /// Its name; empty where there is no file.
+    /// Its name; where there is no file, the one that was recorded.
     pub name: String,
     /// Who wrote it.
     pub author: String,
@@ -281,6 +296,8 @@ pub struct StatusChange {
     pub rebuilt: bool,
     /// Whether a person has to look at it.
     pub blocked: bool,
+    /// Whether its condition, or its stage's, leaves it out.
+    pub excluded: bool,
     /// When it was applied.
     pub applied_at: Option<Timestamp>,
     /// How long that took.
@@ -366,6 +383,7 @@ pub struct EntryReport {
     pub change_id: String,
     pub stage: String,
     pub order: String,
+    pub name: String,
     pub author: String,
     pub state: Option<State>,
     pub attempt: Option<u32>,
@@ -402,6 +420,7 @@ impl From<Entry> for EntryReport {
             change_id: record.change_id.as_str().to_owned(),
             stage: record.stage.as_str().to_owned(),
             order: record.order.as_str().to_owned(),
+            name: record.name,
             author: record.author,
             state: record.state,
             attempt: record.attempt,

@@ -55,6 +55,7 @@ pub(crate) fn append(
         None => new_chain(connection, &lease.key.scope)?,
     };
     let mut entries = Vec::with_capacity(drafts.len());
+    let mut moved = BTreeSet::new();
     for draft in drafts {
         let id = &draft.record.change_id;
         let before = match states.remove(id) {
@@ -68,13 +69,15 @@ pub(crate) fn append(
         }
         let after = match &appended {
             Some(entry) => ChangeState::after(before.as_ref(), entry),
-            None => before,
+            None => before.clone(),
         };
+        if after != before {
+            moved.insert(id);
+        }
         states.insert(id.clone(), after);
         entries.push(appended);
     }
-    let written = entries.iter().flatten().filter(|entry| entry.record.state.is_some());
-    for id in written.map(|entry| &entry.record.change_id).collect::<BTreeSet<_>>() {
+    for id in moved {
         if let Some(Some(state)) = states.get(id) {
             states::write(connection, head.chain, state)?;
         }
@@ -155,11 +158,13 @@ pub(crate) fn entries(connection: &Connection, query: &EntryQuery) -> Result<Vec
     let newest = format!(
         "AND sequence IN (SELECT ?1 + sequence FROM main.sandpiper_state WHERE chain = ?1 >> {SEQUENCE_BITS})"
     );
+    let notes = "AND instr(body, '\"state\":null') > 0";
     let text = format!(
         "SELECT sequence, hash, body FROM main.sandpiper_entry
-         WHERE sequence > ?1 + ?2 AND sequence <= ?1 + {LAST} AND (?3 IS NULL OR instr(body, ?3) > 0) {}
+         WHERE sequence > ?1 + ?2 AND sequence <= ?1 + {LAST} AND (?3 IS NULL OR instr(body, ?3) > 0) {} {}
          ORDER BY sequence LIMIT ?4",
-        if query.newest_only { newest.as_str() } else { "" }
+        if query.newest_only { newest.as_str() } else { "" },
+        if query.notes_only { notes } else { "" },
     );
     let after = query.after.map_or(0, |after| stored(after.0));
     let limit = query.limit.map_or(-1, i64::from);

@@ -54,13 +54,16 @@ fn why(entry: &EntryReport) -> String {
     error.or_else(|| entry.reason.clone()).unwrap_or_default()
 }
 
-/// What a person had written: `issue resolve`.
+/// What a person had written: `issue resolve`, `baseline`.
 #[derive(Debug, Default, Serialize)]
 #[serde(transparent)]
 pub(crate) struct Written(pub(crate) EntriesReport);
 
 impl Body for Written {
     fn text(&self, view: View) -> String {
+        if self.0.entries.is_empty() {
+            return "nothing to record: all of it is applied\n".to_owned();
+        }
         let line = |entry: &EntryReport| {
             let done = view.palette.paint(Ink::Good, "✓");
             format!("{done} {} is {} (entry {})\n", clean(&entry.change_id), words(entry), entry.sequence)
@@ -73,10 +76,31 @@ impl Body for Written {
     }
 }
 
+/// The edit that a person accepted.
+#[derive(Debug, Default, Serialize)]
+#[serde(transparent)]
+pub(crate) struct Accepted(pub(crate) EntriesReport);
+
+impl Body for Accepted {
+    fn text(&self, view: View) -> String {
+        let line = |entry: &EntryReport| {
+            let done = view.palette.paint(Ink::Good, "✓");
+            format!("{done} the edit of {} is accepted (entry {})\n", clean(&entry.change_id), entry.sequence)
+        };
+        self.0.entries.iter().map(line).collect()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
 impl Body for HistoryReport {
     fn text(&self, view: View) -> String {
         let Some(entry) = &self.entry else {
-            return String::new();
+            // Nothing was tried yet: there are notes at most.
+            let is_empty = self.history.is_empty();
+            return if is_empty { String::new() } else { list(&self.history, view.palette) };
         };
         let (mark, ink) = mark(entry.state);
         let palette = view.palette;
@@ -95,7 +119,7 @@ impl Body for HistoryReport {
     }
 
     fn is_empty(&self) -> bool {
-        self.entry.is_none()
+        self.history.is_empty()
     }
 }
 
@@ -194,6 +218,7 @@ mod tests {
             change_id: "add-status".to_owned(),
             stage: "schema".to_owned(),
             order: "0002".to_owned(),
+            name: "AddStatus".to_owned(),
             author: "me".to_owned(),
             state,
             attempt: Some(1),
@@ -263,6 +288,17 @@ mod tests {
     fn what_a_person_recorded_is_confirmed() {
         let written = Written(EntriesReport { entries: vec![entry(7, Some(State::MarkedApplied))] });
         assert_eq!(written.text(View::default()), "✓ add-status is marked applied (entry 7)\n");
+        let nothing = Written::default().text(View::default());
+        assert_eq!(nothing, "nothing to record: all of it is applied\n");
+        let accepted = Accepted(EntriesReport { entries: vec![entry(7, Some(State::Applied))] });
+        assert_eq!(accepted.text(View::default()), "✓ the edit of add-status is accepted (entry 7)\n");
+    }
+
+    #[test]
+    fn a_change_that_was_not_tried_yet_is_told_with_its_notes() {
+        let text = HistoryReport { entry: None, history: vec![entry(1, None)] }.text(View::default());
+        assert!(text.contains("note"), "{text}");
+        assert_eq!(HistoryReport::default().text(View::default()), "");
     }
 
     #[test]

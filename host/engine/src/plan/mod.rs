@@ -4,6 +4,7 @@
 //! under the lease. Where the recovery table wants something looked at first, the run looks, and plans again with the
 //! answers.
 
+mod baseline;
 mod deviations;
 mod hold;
 mod judge;
@@ -14,6 +15,7 @@ mod tests;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+pub use baseline::{Baseline, BaselineChange, baseline};
 pub use deviations::{Deviation, DeviationKind};
 pub use select::{Selection, SelectionError};
 

@@ -207,6 +207,7 @@ pub(crate) fn record(
         change_id: change.id.clone(),
         stage: stage.clone(),
         order: change.order.clone(),
+        name: change.name.to_string(),
         author: String::new(),
         state: Some(state),
         attempt: Some(1),

@@ -7,9 +7,7 @@ use sandpiper_engine::scope::{LockKey, StageName};
 use sandpiper_engine::store::{Condition, Draft, EntryQuery, StepMark};
 use sandpiper_engine::suggest::nearest;
 
-use super::{Opened, Sandpiper, Select};
-use crate::clock::now;
-use crate::lock::Leases;
+use super::{Opened, Sandpiper, Select, reason_given};
 use crate::report::{EntriesReport, EntryReport, Finished, Issue, IssuesReport};
 use crate::run::journal;
 
@@ -45,7 +43,7 @@ impl Sandpiper {
     ) -> Finished<EntriesReport> {
         match self.resolved(id, resolution, reason).await {
             Ok(report) => Finished::done(report),
-            Err(fault) => Finished::refused(self.secrets.redact_fault(fault)),
+            Err(fault) => self.refused(fault),
         }
     }
 
@@ -67,19 +65,42 @@ impl Sandpiper {
         }
     }
 
+    /// The changes that a person may settle so: those that need one; and to take back what a person said, those that
+    /// count as applied because of that.
+    fn settled_by_a_person(
+        &self,
+        opened: &Opened,
+        resolution: Resolution,
+    ) -> Result<Vec<(StageName, Planned)>, Fault> {
+        let mut planned = self.all(opened)?;
+        planned.retain(|(_, planned)| {
+            let said = planned
+                .state
+                .as_ref()
+                .is_some_and(|state| matches!(state.state, State::Baselined | State::MarkedApplied));
+            planned.needs_person || (said && resolution == Resolution::RolledBack)
+        });
+        Ok(planned)
+    }
+
     /// Every change that nothing but a person can settle.
     fn blocked(&self, opened: &Opened) -> Result<Vec<(StageName, Planned)>, Fault> {
+        let mut planned = self.all(opened)?;
+        planned.retain(|(_, planned)| planned.needs_person);
+        Ok(planned)
+    }
+
+    fn all(&self, opened: &Opened) -> Result<Vec<(StageName, Planned)>, Fault> {
         let selection = self.selection(&Select::default(), &opened.changes)?;
         let plan = self.plan_of(opened, &selection)?;
         let stages = plan.stages.into_iter();
         Ok(stages
             .flat_map(|stage| stage.changes.into_iter().map(move |planned| (stage.name.clone(), planned)))
-            .filter(|(_, planned)| planned.needs_person)
             .collect())
     }
 
     /// The entry that gives a change its state.
-    async fn newest_entry(&self, opened: &Opened, planned: &Planned) -> Result<Option<Entry>, Fault> {
+    pub(super) async fn newest_entry(&self, opened: &Opened, planned: &Planned) -> Result<Option<Entry>, Fault> {
         let Some(newest) = planned.newest() else { return Ok(None) };
         let entries = opened.systems.store().entries(&EntryQuery::at(self.scope(), newest)).await?;
         Ok(entries.into_iter().find(|entry| entry.record.change_id == planned.change.id))
@@ -117,11 +138,7 @@ impl Sandpiper {
     }
 
     async fn resolved(&self, id: &str, resolution: Resolution, reason: &str) -> Result<EntriesReport, Fault> {
-        if reason.trim().is_empty() {
-            return Err(
-                Fault::usage("`--reason` is empty").with_help("say what you found: it is kept in the audit")
-            );
-        }
+        reason_given(reason)?;
         let state = match resolution {
             Resolution::Applied => State::MarkedApplied,
             Resolution::RolledBack => State::MarkedRolledBack,
@@ -132,7 +149,7 @@ impl Sandpiper {
             return Err(Fault::usage("there is no audit store yet, and so no issue")
                 .with_help("apply something first"));
         }
-        let blocked = self.blocked(&opened)?;
+        let blocked = self.settled_by_a_person(&opened, resolution)?;
         let Some((stage, planned)) = blocked.iter().find(|(_, planned)| planned.change.id.as_str() == id)
         else {
             return Err(self.no_issue(id, &opened, &blocked));
@@ -143,8 +160,7 @@ impl Sandpiper {
         };
         let store = opened.systems.store();
         store.prepare().await?;
-        let (stopper, observer) = (self.stopper.clone(), self.observer.clone());
-        let leases = Leases::new(store.clone(), self.owner(), self.config.lock, stopper, observer);
+        let leases = self.leases(store);
         let key = LockKey { scope: self.scope(), stage: stage.clone() };
         let held = leases.acquire(&key).await?;
         let written = self.write(&opened, planned, state, reason, &marks, held.lease()).await;
@@ -199,29 +215,8 @@ impl Sandpiper {
         marks: &[StepMark],
         lease: &sandpiper_engine::store::Lease,
     ) -> Result<Vec<Entry>, Fault> {
-        let states = opened.systems.store().states(&self.scope()).await?.unwrap_or_default();
-        let latest = states.get(&planned.change.id).map(|state| state.sequence);
-        let newest =
-            self.newest_entry(opened, planned).await?.filter(|newest| Some(newest.sequence) == latest);
-        let Some(newest) = newest else {
-            return Err(Fault::usage(format!("change `{}` was tried again meanwhile", planned.change.id))
-                .with_help("look at it again: `sandpiper issue list`"));
-        };
-        let record = Record {
-            run_id: self.owner.run_id.clone(),
-            state: Some(state),
-            started_at: now(),
-            finished_at: Some(now()),
-            duration_ms: None,
-            host: self.owner.host.clone(),
-            operator: self.owner.operator.clone(),
-            reason: Some(self.secrets.redact(reason).into_owned()),
-            error: None,
-            calls: 0,
-            calls_cut: false,
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            ..newest.record.clone()
-        };
+        let (newest, _) = self.newest_of(opened, planned).await?;
+        let record = Record { state: Some(state), ..self.said(newest.record.clone(), reason) };
         for mark in marks {
             opened.systems.store().put_step(lease, &planned.change.id, mark).await?;
         }

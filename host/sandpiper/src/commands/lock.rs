@@ -73,6 +73,7 @@ impl Sandpiper {
             change_id,
             stage: stage.clone(),
             order,
+            name: "-".to_owned(),
             author: self.owner.operator.clone(),
             state: None,
             attempt: None,

@@ -23,24 +23,17 @@ pub(crate) struct AttemptHost {
     checkpoint: Mutex<Option<Vec<u8>>>,
     /// Where its calls are recorded, if they are.
     recorder: Option<Arc<Recorder>>,
-    /// Whether it is only asked what is there.
-    looks_only: bool,
 }
 
 impl AttemptHost {
     /// For one part of one attempt under a lease.
     pub(crate) fn new(core: Arc<Core>, ready: Arc<Ready>, lease: Lease) -> Self {
-        Self { core, ready, lease, checkpoint: Mutex::default(), recorder: None, looks_only: false }
+        Self { core, ready, lease, checkpoint: Mutex::default(), recorder: None }
     }
 
     /// The same, recording its calls.
     pub(crate) fn recording(self, recorder: Arc<Recorder>) -> Self {
         Self { recorder: Some(recorder), ..self }
-    }
-
-    /// For `verify`: whatever it opens is lent for reading, and it keeps nothing.
-    pub(crate) fn looking(core: Arc<Core>, ready: Arc<Ready>, lease: Lease) -> Self {
-        Self { looks_only: true, ..Self::new(core, ready, lease) }
     }
 
     fn id(&self) -> &str {
@@ -72,7 +65,6 @@ impl GuestHost for AttemptHost {
         // Only the one system that commits may be written to; a direct change may write to several.
         let opening = match self.ready.mode {
             Mode::Shared | Mode::Marked => Opening::ReadOnly,
-            Mode::Direct if self.looks_only => Opening::ReadOnly,
             Mode::Direct => Opening::Attempt {
                 id: AttemptId(uuid::Uuid::new_v4().to_string().into()),
                 mode: Mode::Direct,
@@ -89,9 +81,6 @@ impl GuestHost for AttemptHost {
     }
 
     async fn save_checkpoint(&self, data: &[u8]) -> Result<(), String> {
-        if self.looks_only {
-            return Err("`verify` keeps no checkpoint".to_owned());
-        }
         if self.ready.mode == Mode::Direct {
             let saved = self.core.store.put_checkpoint(&self.lease, &self.ready.change.id, data).await;
             return saved.map_err(|error| self.core.secrets.redact(&error.to_string()).into_owned());

@@ -21,6 +21,7 @@ use crate::report::{ChangeOutcome, Exit, StageOutcome};
 use crate::run::Core;
 use crate::run::attempt::{Begin, Started, attempt};
 use crate::run::journal;
+use crate::run::notes;
 use crate::run::outcome::{ChangeResult, Results, StageEnd, result, stage_end};
 use crate::run::ready::{Program, Ready};
 use crate::run::settle;
@@ -168,6 +169,7 @@ async fn under_lease(
             }
             continue;
         }
+        notes::write(run, &planned).await?;
         match apply_all(run, &planned, results).await? {
             Progress::Over => return Ok(()),
             // Another run was faster with one of them: what is there now is planned on.

@@ -52,6 +52,7 @@ fn record(id: &str, state: State) -> Record {
         change_id: ChangeId::new(id).unwrap(),
         stage: "schema".into(),
         order: "0001".parse().unwrap(),
+        name: "Name".into(),
         author: "ada".into(),
         state: Some(state),
         attempt: Some(1),

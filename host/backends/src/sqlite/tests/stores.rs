@@ -156,8 +156,22 @@ fn a_query_selects_by_change_newest_place_and_count() {
     assert_eq!(places(EntryQuery::at(scope(), Sequence(3))), [3]);
     let some = [Sequence(4), Sequence(1), Sequence(9)].to_vec();
     assert_eq!(places(EntryQuery { places: Some(some), ..all.clone() }), [1, 4]);
+    assert_eq!(places(EntryQuery { notes_only: true, ..all.clone() }), [4]);
     assert_eq!(places(EntryQuery { after: sequence(2), ..all.clone() }), [3, 4]);
     assert_eq!(places(EntryQuery { after: sequence(1), limit: Some(2), ..all }), [2, 3]);
+}
+
+#[test]
+fn the_state_follows_a_note_that_moves_its_change_and_the_chain_still_verifies() {
+    let place = Place::new();
+    let (store, lease) = place.leased();
+    append(&store, &lease, &[always("a", State::Started), always("a", State::Applied)]).unwrap();
+    let moved = Record { state: None, order: "0002".parse().unwrap(), ..record("a", State::Applied) };
+    append(&store, &lease, &[Draft { record: moved, condition: Condition::Always, calls: None }]).unwrap();
+    let states = run(store.states(&scope())).unwrap().unwrap();
+    let a = &states[&ChangeId::new("a").unwrap()];
+    assert_eq!((a.order.as_str(), a.state, a.sequence), ("0002", State::Applied, Sequence(2)));
+    assert_eq!(run(store.verify(&scope())).unwrap().broken, None);
 }
 
 #[test]
