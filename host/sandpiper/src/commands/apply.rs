@@ -14,6 +14,7 @@ use crate::lock::Leases;
 use crate::observer::Event;
 use crate::report::{Counts, Exit, Finished, Report};
 use crate::run::Core;
+use crate::run::idle;
 use crate::run::outcome::StageEnd;
 use crate::run::prepare::Preparing;
 use crate::run::ready::Ready;
@@ -44,6 +45,7 @@ impl Sandpiper {
             self.observer.event(&Event::Warning(warning));
         }
         warnings.extend(opened.warnings.iter().cloned());
+        warnings.extend(readied.values().filter_map(|ready| idle::warning(ready)));
         if let Some(fault) = refusal {
             return Ok(Finished { warnings, ..Finished::refused(self.secrets.redact_fault(fault)) });
         }

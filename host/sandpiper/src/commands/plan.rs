@@ -9,6 +9,7 @@ use sandpiper_engine::plan::{Action, Plan, Planned};
 
 use super::{Sandpiper, Select};
 use crate::report::{Exit, Finished, PlanAction, PlanChange, PlanReport, PlanStage};
+use crate::run::idle;
 use crate::run::ready::Ready;
 
 impl Sandpiper {
@@ -38,6 +39,7 @@ impl Sandpiper {
         }
         let (mut warnings, refusal) = self.deviations(&plan, &opened.changes);
         warnings.extend(opened.warnings);
+        warnings.extend(readied.values().filter_map(|ready| idle::warning(ready)));
         if let Some(fault) = &refusal {
             warnings.extend(fault.problems.iter().cloned());
         }

@@ -5,6 +5,7 @@ use sandpiper_engine::fault::{Fault, Problem, Severity};
 use super::{Builder, Sandpiper};
 use crate::load::Changes;
 use crate::report::{Exit, Finished, ValidateReport};
+use crate::run::idle;
 use crate::run::prepare::Preparing;
 use crate::systems::Systems;
 use crate::templates::Templates;
@@ -70,8 +71,9 @@ impl Sandpiper {
             if !crate::project::check_info(&item.info, &changes.config, &item.file.shown).is_empty() {
                 continue;
             }
-            if let Err(found) = preparing.ready(change, item).await {
-                problems.extend(found);
+            match preparing.ready(change, item).await {
+                Ok(ready) => problems.extend(idle::warning(&ready)),
+                Err(found) => problems.extend(found),
             }
         }
         Ok((problems, changes.count()))

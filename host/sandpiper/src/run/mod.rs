@@ -6,6 +6,7 @@
 pub(crate) mod attempt;
 pub(crate) mod calls;
 pub(crate) mod guest_host;
+pub(crate) mod idle;
 pub(crate) mod journal;
 pub(crate) mod notes;
 pub(crate) mod outcome;
