@@ -15,7 +15,6 @@ use sandpiper_runtime::{Component, Runtime, guest};
 
 use crate::config::{Condition, Config, unknown_stage};
 use crate::project::{self, ChangeFile, ChangeInfo, FileKind, Project, Retry};
-use crate::run::ready::Ready;
 
 /// The changes of a project.
 pub(crate) struct Changes {
@@ -121,8 +120,11 @@ impl Changes {
     }
 
     /// What these changes said of themselves, where the store does not know it yet.
-    pub(crate) fn new_descriptions(&self, readied: &[Arc<Ready>]) -> Vec<(Digest, String)> {
-        let digests = readied.iter().map(|ready| ready.change.digest);
+    pub(crate) fn new_descriptions<'a>(
+        &self,
+        changes: impl IntoIterator<Item = &'a Change>,
+    ) -> Vec<(Digest, String)> {
+        let digests = changes.into_iter().map(|change| change.digest);
         digests.filter_map(|digest| Some((digest, self.new_descriptions.get(&digest)?.clone()))).collect()
     }
 }

@@ -105,7 +105,7 @@ impl Sandpiper {
         } else {
             Vec::new()
         };
-        store.keep(&kept, &opened.changes.new_descriptions(readied)).await?;
+        store.keep(&kept, &opened.changes.new_descriptions([&ready.change])).await?;
         let record = Record {
             digest: ready.change.digest,
             meaning: ready.change.meaning,

@@ -91,14 +91,17 @@ impl Sandpiper {
         let reason = self.secrets.redact(reason);
         let scope = self.scope();
         let variables = self.variables();
-        let recorder = Origin { owner: &self.owner, scope: &scope, variables: &variables };
+        let origin = Origin { owner: &self.owner, scope: &scope, variables: &variables };
+        // What components said of themselves, so that nobody has to compile what is not run.
+        let described = opened.changes.new_descriptions(pending.iter().map(|it| &it.change));
+        store.keep(&[], &described).await?;
         for lease in held.iter().map(HeldLease::lease) {
             let of_stage = pending.iter().filter(|it| it.stage == lease.key.stage);
             // What became pending since then was not looked at.
             let drafts: Vec<Draft> = of_stage
                 .filter_map(|it| {
                     let template_digest = *templates.get(&it.change.id)?;
-                    let note = recorder.note(&it.change, &it.stage, reason.clone().into_owned());
+                    let note = origin.note(&it.change, &it.stage, reason.clone().into_owned());
                     let record = Record { state: Some(State::Baselined), template_digest, ..note };
                     Some(Draft { record, condition: Condition::Newest(it.newest), calls: None })
                 })

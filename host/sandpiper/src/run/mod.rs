@@ -114,7 +114,10 @@ impl Core {
     /// Keeps the bytes of changes and of what runs them, and what components said of themselves, all in one commit.
     pub(crate) async fn keep_artifacts(&self, readied: &[Arc<Ready>]) -> Result<(), Fault> {
         let artifacts = if self.keeps_artifacts { artifacts(&self.changes, readied) } else { Vec::new() };
-        Ok(self.store.keep(&artifacts, &self.changes.new_descriptions(readied)).await?)
+        Ok(self
+            .store
+            .keep(&artifacts, &self.changes.new_descriptions(readied.iter().map(|ready| &ready.change)))
+            .await?)
     }
 
     /// The same for every attempt of one change: what systems with idempotency keys take.

@@ -19,10 +19,10 @@ use crate::run::stage::StageRun;
 /// Writes what is to be noted about a stage that is about to run.
 pub(crate) async fn write(run: &StageRun<'_>, planned: &PlannedStage) -> Result<(), Fault> {
     let core = run.core;
-    let recorder = Origin { owner: &core.owner, scope: &core.scope, variables: &core.variables };
+    let origin = Origin { owner: &core.owner, scope: &core.scope, variables: &core.variables };
     let moved = planned.changes.iter().filter_map(|it| {
         let reason = moved(it, run.stage)?;
-        Some(recorder.note(&it.change, run.stage, reason))
+        Some(origin.note(&it.change, run.stage, reason))
     });
     let mut notes: Vec<Record> = moved.collect();
     let left_out: Vec<(&StageName, &Planned)> = stages_to_note(run, planned)
@@ -33,7 +33,7 @@ pub(crate) async fn write(run: &StageRun<'_>, planned: &PlannedStage) -> Result<
         let query = EntryQuery { notes_only: true, ..EntryQuery::all(core.scope.clone()) };
         let noted = noted(&core.store.entries(&query).await?, &left_out);
         let new = left_out.iter().filter(|(_, it)| !noted.contains(&it.change.id));
-        notes.extend(new.map(|(stage, it)| recorder.note(&it.change, stage, left_out_because(it))));
+        notes.extend(new.map(|(stage, it)| origin.note(&it.change, stage, left_out_because(it))));
     }
     if notes.is_empty() {
         return Ok(());
