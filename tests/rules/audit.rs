@@ -217,8 +217,8 @@ fn a_reader_that_goes_away_is_no_failure_of_the_export() {
     let project = project();
     // More than a pipe holds.
     let fill = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)
-                INSERT INTO sandpiper_entry (chain, sequence, hash, body)
-                SELECT 1, 100 + i, hash, body FROM n, sandpiper_entry WHERE sequence = 1";
+                INSERT INTO sandpiper_entry (sequence, hash, body)
+                SELECT 100 + i, hash, body FROM n, sandpiper_entry WHERE sequence = 1";
     open(&project.path(".sandpiper/audit.db")).execute(fill, []).unwrap();
     let line = format!("'{}' audit export | head -n 1", sandpiper_tests::binary().display());
     let script = format!("{line}; echo \"${{PIPESTATUS[0]}}\"");

@@ -296,7 +296,8 @@ mod tests {
 
     #[test]
     fn a_change_that_was_not_tried_yet_is_told_with_its_notes() {
-        let text = HistoryReport { history: vec![entry(1, None)], ..HistoryReport::default() }.text(View::default());
+        let text =
+            HistoryReport { history: vec![entry(1, None)], ..HistoryReport::default() }.text(View::default());
         assert!(text.contains("note"), "{text}");
         assert_eq!(HistoryReport::default().text(View::default()), "");
     }

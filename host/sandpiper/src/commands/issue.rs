@@ -100,7 +100,11 @@ impl Sandpiper {
     }
 
     /// The entry that gives a change its state.
-    pub(super) async fn newest_entry(&self, opened: &Opened, planned: &Planned) -> Result<Option<Entry>, Fault> {
+    pub(super) async fn newest_entry(
+        &self,
+        opened: &Opened,
+        planned: &Planned,
+    ) -> Result<Option<Entry>, Fault> {
         let Some(newest) = planned.newest() else { return Ok(None) };
         let entries = opened.systems.store().entries(&EntryQuery::at(self.scope(), newest)).await?;
         Ok(entries.into_iter().find(|entry| entry.record.change_id == planned.change.id))
