@@ -8,6 +8,7 @@ use sandpiper_engine::recovery::{self, Settled, Verdict};
 use sandpiper_engine::scope::StageName;
 use sandpiper_engine::store::{AppendError, Condition};
 
+use super::atomic::TryAll;
 use super::commands::{close, prove};
 use super::store::{LEASE, draft, record};
 use super::{Declared, Trouble, World};
@@ -47,7 +48,7 @@ pub(crate) struct Runner {
 }
 
 #[derive(Debug)]
-enum At {
+pub(super) enum At {
     Planning,
     Acquiring,
     PlanningUnderLease,
@@ -55,6 +56,7 @@ enum At {
     LookingForMarker(Box<Planned>),
     Recording { planned: Box<Planned>, state: State },
     Trying(Box<Try>),
+    TryingAll(Box<TryAll>),
     Releasing(End),
     Over(End),
 }
@@ -93,6 +95,7 @@ impl Runner {
     pub(super) fn session(&self) -> Option<u64> {
         match &self.at {
             At::Trying(attempt) => attempt.session,
+            At::TryingAll(attempt) => attempt.session,
             _ => None,
         }
     }
@@ -126,6 +129,7 @@ impl Runner {
             }
             At::Recording { planned, state } => self.record(world, &planned, state),
             At::Trying(attempt) => self.go_on(world, attempt),
+            At::TryingAll(attempt) => self.go_on_with_all(world, attempt),
             At::Releasing(end) => {
                 world.store.release(&self.stage, self.token());
                 At::Over(end)
@@ -161,11 +165,18 @@ impl Runner {
     }
 
     fn begin(&mut self, world: &mut World) -> At {
-        let planned = match self.first_to_do(world) {
+        let mut planned = match self.first_to_do(world) {
             Ok(planned) => planned,
             Err(end) => return At::Releasing(end),
         };
+        let is_atomic = world.atomic.contains(&self.stage);
+        if is_atomic {
+            // What is in doubt is settled before anything else of the stage is tried.
+            let in_doubt = |it: &Planned| matches!(it.action, Action::LookForMarker | Action::AskVerify(_));
+            planned = self.plan(world).changes.into_iter().find(in_doubt).unwrap_or(planned);
+        }
         match planned.action {
+            Action::Apply if is_atomic => self.try_all(world),
             Action::Apply => {
                 let id = self.next_attempt();
                 self.try_it(world, planned, id, false)
