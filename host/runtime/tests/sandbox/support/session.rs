@@ -99,6 +99,10 @@ impl Session for MemorySession {
         Ok(())
     }
 
+    async fn stands(&mut self) -> Result<(), ProofError> {
+        Ok(())
+    }
+
     async fn commit(self: Box<Self>, _: Seal<'_>) -> Result<Option<Appended>, CommitError> {
         Ok(None)
     }
