@@ -109,6 +109,7 @@ fn any_world(chance: &mut Chance) -> World {
         world.store.outages.insert(1 + chance.below(12) as u64, chance.one_in(2));
     }
     world.rides = chance.one_in(2);
+    world.retries = chance.one_in(2);
     world
 }
 

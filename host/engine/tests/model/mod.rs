@@ -71,6 +71,8 @@ pub(crate) struct World {
     pub(crate) troubles: BTreeMap<ChangeId, VecDeque<Trouble>>,
     /// Whether the next `started` rides with the end of the change before.
     pub(crate) rides: bool,
+    /// Whether a failed attempt is followed by another in the same run, where the rules allow it.
+    pub(crate) retries: bool,
     /// Stages whose pending changes are one transaction.
     pub(crate) atomic: BTreeSet<StageName>,
     runners: u64,
@@ -104,6 +106,7 @@ impl World {
             declared,
             troubles: BTreeMap::new(),
             rides: true,
+            retries: false,
             atomic: BTreeSet::new(),
             runners: 0,
         }

@@ -1,17 +1,20 @@
 //! A model host: runs one stage, one small step at a time, as the real one does.
 
+use std::time::Duration;
+
 use sandpiper_engine::attempt::{Attempt, Command, Conclusion, Next, Outcome};
 use sandpiper_engine::entry::{AttemptId, State, Token};
 use sandpiper_engine::plan::{self, Action, Answers, Planned, PlannedStage, Selection};
 use sandpiper_engine::policy::Policies;
 use sandpiper_engine::recovery::{self, Settled, Verdict};
+use sandpiper_engine::retry::Retry;
 use sandpiper_engine::scope::StageName;
 use sandpiper_engine::store::{AppendError, Condition};
 
 use super::atomic::TryAll;
 use super::commands::{close, prove};
 use super::store::{LEASE, draft, record};
-use super::{Declared, Trouble, World};
+use super::{Declared, Trouble, World, check};
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -273,11 +276,21 @@ impl Runner {
         }
     }
 
+    fn tries_again(&self, declared: Declared, conclusion: &Conclusion<&'static str>) -> bool {
+        let retry = Retry { attempts: 4, least: Duration::ZERO, most: Duration::ZERO };
+        retry.again(self.attempts, conclusion, declared.mode, declared.recovery, |_| true)
+    }
+
     fn concluded(&mut self, world: &mut World, attempt: Try, conclusion: &Conclusion<&'static str>) -> At {
         match (conclusion, attempt.rider) {
             (Conclusion::Applied, Some((next, id))) => self.try_it(world, next, id, true),
             (Conclusion::Applied, None) | (Conclusion::Superseded, _) => At::PlanningUnderLease,
             (Conclusion::LeaseLost(_), _) => At::Over(End::LockLost),
+            (failed, _) if world.retries && self.tries_again(attempt.declared, failed) => {
+                let state = &world.store.states[&attempt.planned.change.id];
+                assert!(!check::needs_person(state, attempt.declared.recovery), "a person is passed over");
+                At::PlanningUnderLease
+            }
             _ => At::Releasing(End::Failed),
         }
     }

@@ -142,10 +142,15 @@ impl Together<'_> {
         if self.run.held.is_lost() {
             return Outcome::LeaseLost(first.running.lost());
         }
-        let drafts: Vec<Draft> = notes
-            .iter()
-            .filter_map(|(change, note)| self.members.get(*change).map(|member| member.draft(note)))
-            .collect();
+        let failing = notes.iter().find(|(_, note)| note.state == State::Failed).map(|(change, _)| *change);
+        let drafts = notes.iter().filter_map(|(change, note)| {
+            let mut draft = self.members.get(*change)?.draft(note);
+            if let (State::RolledBack, Some(failing)) = (note.state, failing.filter(|it| it != change)) {
+                draft.record.reason = Some(self.fell_with(failing));
+            }
+            Some(draft)
+        });
+        let drafts: Vec<Draft> = drafts.collect();
         match self.run.core.store.append(self.run.held.lease(), &drafts).await {
             Ok(_) => Outcome::Done,
             Err(error) => first.running.refused(error),
@@ -284,17 +289,22 @@ impl Together<'_> {
 
     /// A change that went wrong only because another one of its stage did.
     fn rolled_back_with(&self, failing: usize, member: &Member<'_>) -> ChangeResult {
-        let other = self.members.get(failing).map_or("another change", |it| it.ready.change.id.as_str());
         ChangeResult {
             outcome: ChangeOutcome::RolledBack,
             mode: Some(self.mode),
-            reason: format!("`{other}` failed, and all of the stage is one transaction").into(),
+            reason: self.fell_with(failing).into(),
             duration_ms: member.took,
             error: None,
             exit: Exit::Done,
             attempts: 1,
             again: false,
         }
+    }
+
+    /// Why a change is rolled back that did not fail itself.
+    fn fell_with(&self, failing: usize) -> String {
+        let other = self.members.get(failing).map_or("another change", |it| it.ready.change.id.as_str());
+        format!("`{other}` failed, and all of the stage is one transaction")
     }
 }
 
