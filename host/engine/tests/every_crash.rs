@@ -243,15 +243,21 @@ fn a_recovery_that_is_disturbed_itself_is_put_right_too() {
 
 #[test]
 fn a_transaction_that_the_change_committed_itself_needs_a_person() {
-    for mode in [Mode::Shared, Mode::Marked] {
+    for (mode, atomic) in [Mode::Shared, Mode::Marked]
+        .into_iter()
+        .flat_map(|mode| [None, Some("a"), Some("b")].map(|it| (mode, it)))
+    {
         let recovery = Recovery::ManualIntervention;
         let declared = Declared { mode, recovery, has_verify: true, has_rollback: true };
         let trouble = Trouble::Ends { committed: true };
-        let mut world = Scenario { declared, trouble, outage: None, rides: true, atomic: None }.world();
+        let mut world = Scenario { declared, trouble, outage: None, rides: true, atomic }.world();
         let mut runner = world.runner(0);
         assert_eq!(world.run(&mut runner), End::Failed);
-        let state = &world.store.states[&ChangeId::new("a").unwrap()];
-        assert_eq!((state.state, state.mode), (State::Failed, Mode::Direct));
+        // What one that fails later committed of those before it is not known either.
+        for id in if atomic == Some("b") { vec!["a", "b"] } else { vec!["a"] } {
+            let state = &world.store.states[&ChangeId::new(id).unwrap()];
+            assert_eq!((state.state, state.mode), (State::Failed, Mode::Direct));
+        }
         let mut next = world.runner(0);
         assert_eq!(world.run(&mut next), End::Blocked);
         world.settle();

@@ -153,6 +153,7 @@ impl World {
                 continue;
             }
             let verdict = if self.target.is_whole(&change.id) {
+                self.target.behind_our_back.remove(&change.id);
                 State::MarkedApplied
             } else {
                 self.target.clean_up(&change.id);
