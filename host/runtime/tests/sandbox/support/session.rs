@@ -150,6 +150,16 @@ impl MemorySession {
                     ..DatabaseError::default()
                 }));
             }
+            _ if statement.starts_with("INSERT INTO locked") => {
+                let (code, message) = ("1205".to_owned(), "lock wait timeout exceeded".to_owned());
+                let transient = true;
+                return Err(SqlError::Refused(DatabaseError {
+                    code,
+                    message,
+                    transient,
+                    ..DatabaseError::default()
+                }));
+            }
             _ if statement.starts_with("INSERT INTO guest_seen") => {
                 if let [Value::Text(name), Value::Text(seen)] = parameters {
                     state.seen.insert(name.clone(), seen.clone());
