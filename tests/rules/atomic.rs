@@ -191,3 +191,23 @@ fn a_change_that_is_tried_again_takes_the_whole_stage_along() {
         assert_eq!(project.history("a"), ["started", "rolled-back", "started", "rolled-back"]);
     }
 }
+
+#[test]
+fn the_calls_of_each_change_stand_with_its_own_attempt() {
+    for (project, _) in projects() {
+        three(&project, "INSERT INTO a VALUES (2)");
+        project.applied();
+        for (id, calls) in [("a", 1), ("b", 2), ("c", 1)] {
+            let shown = project.json(&format!("audit show {id} --calls")).exits(0);
+            assert_eq!(shown.at("/calls").as_array().map(Vec::len), Some(calls), "{shown}");
+        }
+    }
+    for (project, _) in projects() {
+        three(&project, "INSERT INTO nowhere VALUES (2)");
+        project.json("apply").exits(1);
+        for (id, calls) in [("a", 1), ("b", 2), ("c", 0)] {
+            let shown = project.json(&format!("audit show {id} --calls")).exits(0);
+            assert_eq!(shown.at("/calls").as_array().map(Vec::len), Some(calls), "{shown}");
+        }
+    }
+}

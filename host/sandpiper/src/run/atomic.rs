@@ -1,5 +1,6 @@
 //! An atomic stage, carried out: all of its pending changes in one transaction of one session.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -143,8 +144,12 @@ impl Together<'_> {
             return Outcome::LeaseLost(first.running.lost());
         }
         let failing = notes.iter().find(|(_, note)| note.state == State::Failed).map(|(change, _)| *change);
+        let mut told = BTreeSet::new();
         let drafts = notes.iter().filter_map(|(change, note)| {
-            let mut draft = self.members.get(*change)?.draft(note);
+            let member = self.members.get(*change)?;
+            let mut draft = member.draft(note);
+            // Its calls stand with the first entry that says how it ended.
+            draft.calls = told.insert(*change).then(|| member.running.recorder.calls().unwritten()).flatten();
             if let (State::RolledBack, Some(failing)) = (note.state, failing.filter(|it| it != change)) {
                 draft.record.reason = Some(self.fell_with(failing));
             }
@@ -152,7 +157,10 @@ impl Together<'_> {
         });
         let drafts: Vec<Draft> = drafts.collect();
         match self.run.core.store.append(self.run.held.lease(), &drafts).await {
-            Ok(_) => Outcome::Done,
+            Ok(_) => {
+                self.members.iter().for_each(|member| member.running.recorder.calls().are_written());
+                Outcome::Done
+            }
             Err(error) => first.running.refused(error),
         }
     }
@@ -189,7 +197,11 @@ impl Together<'_> {
         let committed = match self.mode {
             Mode::Shared => {
                 let applied = Note { state: State::Applied, mode: Mode::Shared, fault: None };
-                let drafts: Vec<Draft> = self.members.iter().map(|member| member.draft(&applied)).collect();
+                let with_calls = |member: &Member<'_>| Draft {
+                    calls: member.running.recorder.calls().unwritten(),
+                    ..member.draft(&applied)
+                };
+                let drafts: Vec<Draft> = self.members.iter().map(with_calls).collect();
                 session.commit(Seal::Entries { lease: self.run.held.lease(), drafts: &drafts }).await
             }
             Mode::Marked | Mode::Direct => session.commit(Seal::Markers(&self.ids())).await,

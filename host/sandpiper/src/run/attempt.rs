@@ -73,7 +73,7 @@ pub(super) struct Running<'a> {
     journal: Option<Arc<Journal>>,
     calls: u64,
     /// What is recorded of them, one by one.
-    recorder: Arc<Recorder>,
+    pub(super) recorder: Arc<Recorder>,
     /// Whether its transaction was committed.
     pub(super) committed: bool,
     next_started: bool,
