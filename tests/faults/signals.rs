@@ -56,3 +56,19 @@ fn a_second_signal_ends_it_at_once_which_equals_a_crash() {
     project.json("apply --set case=normal").exits(0);
     assert_eq!(project.json("audit verify").exits(0).at("/valid"), true);
 }
+
+#[test]
+fn a_baseline_waits_for_the_run_that_is_at_it_and_counts_what_that_leaves() {
+    let project = Project::new(SHARED);
+    project.configure(crate::LOCK);
+    project.write("changes/_0001__Guest.wasm", component("cases"));
+    let running = running(&project, "--set case=sleep --set milliseconds=1500");
+    project.sql("changes/_0002__B", "b", "CREATE TABLE b (id INTEGER);");
+    let outcome = project.json("baseline --reason x").exits(0);
+    running.wait().exits(0);
+    assert_eq!(outcome.at("/entries").as_array().unwrap().len(), 1, "{outcome}");
+    assert_eq!(
+        (project.history(ID), project.history("b")),
+        (vec!["started".into(), "applied".into()], vec!["baselined".into()])
+    );
+}

@@ -152,3 +152,113 @@ fn labels_are_kept() {
     let entry = project.json("audit show test-guest-cases-transactional-0000000001").exits(0).at("/entry");
     assert_eq!(entry["labels"]["purpose"], "tests", "{entry}");
 }
+
+/// The changes of the entries that a line lists.
+#[track_caller]
+fn listed(project: &Project, line: &str) -> Vec<String> {
+    let shown = project.json(line).exits(0);
+    let entries = shown.at("/entries");
+    entries.as_array().unwrap().iter().map(|it| it["change_id"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn the_list_is_filtered_by_time_state_and_stage() {
+    let project = Project::new(
+        "service: tests\ntarget-systems:\n  target: { kind: sqlite, path: target.db }\npipeline:\n  stages:\n    - { name: \
+         one, location: one }\n    - { name: two, location: two, after: [one] }\n",
+    );
+    project.sql("one/_0001__A", "a", "SELECT 1;").sql("two/_0001__B", "b", "SELECT 1;");
+    project.applied();
+    project.sql("two/_0002__C", "c", "INSERT INTO nowhere VALUES (1);");
+    project.json("apply").exits(1);
+    assert_eq!(listed(&project, "audit list --history --state failed"), ["c"]);
+    assert_eq!(listed(&project, "audit list --state rolled-back"), ["c"]);
+    assert!(listed(&project, "audit list --state failed").is_empty(), "its newest entry is another");
+    assert_eq!(listed(&project, "audit list --stage one"), ["a"]);
+    assert_eq!(listed(&project, "audit list --history --stage two --state started"), ["b", "c"]);
+    let entries = project.json("audit list --history").exits(0).at("/entries");
+    let began = entries[0]["started_at"].as_str().unwrap().to_owned();
+    let ended = entries[6]["finished_at"].as_str().unwrap().to_owned();
+    assert_eq!(listed(&project, "audit list --history --since 24h").len(), 7);
+    assert_eq!(listed(&project, &format!("audit list --history --since {began}")).len(), 7);
+    assert!(listed(&project, &format!("audit list --since {ended}")).contains(&"c".to_owned()));
+    assert!(listed(&project, "audit list --history --since 2100-01-01T00:00:00Z").is_empty());
+}
+
+#[test]
+fn a_filter_that_means_nothing_is_a_mistake_with_a_hint() {
+    let project = project();
+    for (line, hint) in [
+        ("audit list --since yesterday", "24h"),
+        ("audit list --since 2026-13-01T00:00:00Z", "24h"),
+        ("audit list --history --state aplied", "did you mean `applied`?"),
+        ("audit list --stage mian", "did you mean `main`?"),
+    ] {
+        let refused = project.json(line).exits(2);
+        assert_eq!(refused.error(), "usage", "{line}");
+        assert!(refused.text("/error/help").contains(hint), "{refused}");
+    }
+}
+
+#[test]
+fn the_export_has_every_entry_as_a_line_oldest_first() {
+    let project = project();
+    project.json("lock release --reason why").exits(0);
+    let exported = project.run("audit export").exits(0);
+    let lines: Vec<serde_json::Value> =
+        exported.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let listed = project.json("audit list --history").exits(0).at("/entries");
+    assert_eq!(serde_json::Value::Array(lines), listed);
+    assert_eq!(project.json("audit export").stdout, exported.stdout);
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure_of_the_export() {
+    let project = project();
+    // More than a pipe holds.
+    let fill = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)
+                INSERT INTO sandpiper_entry (sequence, hash, body)
+                SELECT 100 + i, hash, body FROM n, sandpiper_entry WHERE sequence = 1";
+    open(&project.path(".sandpiper/audit.db")).execute(fill, []).unwrap();
+    let line = format!("'{}' audit export | head -n 1", sandpiper_tests::binary().display());
+    let script = format!("{line}; echo \"${{PIPESTATUS[0]}}\"");
+    let output = std::process::Command::new("bash")
+        .args(["-c", &script])
+        .current_dir(project.folder())
+        .output()
+        .unwrap();
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!((stdout.lines().nth(1), stderr.as_ref()), (Some("0"), ""), "{stdout}");
+}
+
+#[test]
+fn a_note_has_neither_mode_nor_attempt() {
+    let project = project();
+    project.json("lock release --reason why").exits(0);
+    let entries = project.json("audit list --history").exits(0).at("/entries");
+    let note = entries.as_array().unwrap().last().unwrap();
+    for field in ["state", "mode", "attempt", "attempt_id", "error"] {
+        assert_eq!(note.get(field), Some(&serde_json::Value::Null), "{field} of {note}");
+    }
+    assert!(note["reason"].as_str().unwrap().contains("why"), "{note}");
+    assert_eq!(listed(&project, "audit list").len(), 4, "a note is never newest");
+}
+
+#[test]
+fn without_a_store_there_is_nothing_to_see_and_nothing_is_made() {
+    let project = Project::marked();
+    project.sql("changes/_0001__A", "a", "SELECT 1;");
+    let before = project.tree();
+    for line in [
+        "audit list",
+        "audit list --history --since 1h --state failed",
+        "audit show a --calls",
+        "audit verify",
+        "audit export",
+        "audit prune --older-than 0s",
+    ] {
+        project.run(line).exits(0);
+        project.json(line).exits(0);
+    }
+    assert_eq!(project.tree(), before);
+}

@@ -43,3 +43,21 @@ fn a_template_that_is_not_there_or_no_plugin_is_a_problem() {
     project.json("apply").exits(2);
     assert!(!project.has("target.db"));
 }
+
+#[test]
+fn a_change_that_does_nothing_is_applied_and_warned_of() {
+    let project = Project::shared();
+    project.run("new AddStatus").exits(0);
+    project.run("new AddNote --language yaml").exits(0);
+    for line in ["validate", "plan", "apply"] {
+        let outcome = project.json(line).exits(0);
+        let said = outcome.stdout.matches("does nothing").count();
+        assert_eq!(said, 2, "{outcome}");
+        assert!(project.run("validate").exits(0).stdout.contains("change `add-status` does nothing"));
+    }
+    assert_eq!(project.state("add-status"), "applied");
+    project.sql("changes/_0003__C", "c", "-- a comment\nSELECT 1;");
+    project.sql("changes/_0004__D", "d", "-- apply\nSELECT 1;\n-- rollback\n");
+    let outcome = project.applied();
+    assert!(!outcome.stdout.contains("does nothing"), "{outcome}");
+}

@@ -88,7 +88,7 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) tenant: Option<String>,
     /// Read every file again, whatever the cache knows
-    #[arg(long, global = true)]
+    #[arg(long, global = true, hide_short_help = true)]
     pub(crate) no_cache: bool,
 }
 
@@ -216,11 +216,41 @@ Examples:
 Examples:
   sandpiper status
   sandpiper status --check             exit code 3 pending, 4 a person is needed, 6 integrity
+  sandpiper status --verify            ask the changes whether they are still there
   sandpiper status --format json")]
     Status {
         /// Set the exit code: 3 pending, 4 a person is needed, 6 integrity
         #[arg(long)]
         check: bool,
+        /// Ask the `verify` of what is applied whether it is there
+        #[arg(long)]
+        verify: bool,
+    },
+    /// Count changes as applied without running them
+    #[command(after_long_help = "\
+Examples:
+  sandpiper baseline --reason \"the database is older than this pipeline\"
+  sandpiper baseline --to add-status --reason \"was there\"   up to and with this change
+  sandpiper issue resolve add-status --rolled-back --reason \"was not there\"   takes it back")]
+    Baseline {
+        /// Up to and with this change, and the stages that its stage is after
+        #[arg(long, value_name = "ID")]
+        to: Option<String>,
+        /// Why, for those who read the audit later
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
+    /// Say that the edit of an applied change is meant
+    #[command(
+        after_long_help = "Examples:\n  sandpiper accept add-status --reason \"only the comment was edited\""
+    )]
+    Accept {
+        /// The change
+        #[arg(value_name = "ID")]
+        id: String,
+        /// Why, for those who read the audit later
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
     },
     /// See and settle what needs a person
     #[command(subcommand, arg_required_else_help = true)]
@@ -333,19 +363,55 @@ pub(crate) struct Found {
 #[derive(Debug, Subcommand)]
 pub(crate) enum AuditCommand {
     /// List the newest entry of each change
+    #[command(after_long_help = "\
+Examples:
+  sandpiper audit list
+  sandpiper audit list --history --since 24h
+  sandpiper audit list --history --state failed --stage data")]
     List {
         /// Every entry
         #[arg(long)]
         history: bool,
+        /// Only what was over since: `24h` ago, or a time like 2026-01-31T12:00:00Z
+        #[arg(long, value_name = "T")]
+        since: Option<String>,
+        /// Only entries with this state
+        #[arg(long, value_name = "S")]
+        state: Option<String>,
     },
     /// Tell all that happened to a change
+    #[command(after_long_help = "\
+Examples:
+  sandpiper audit show add-status
+  sandpiper audit show add-status --calls
+  sandpiper audit show add-status --artifact ran.sql
+  sandpiper audit show add-status --artifact - | diff - changes/_0002__AddStatus.sql")]
     Show {
         /// The change
         #[arg(value_name = "ID")]
         id: String,
+        /// The calls of its newest attempt too
+        #[arg(long)]
+        calls: bool,
+        /// The calls of this attempt, by the beginning of its id
+        #[arg(long, value_name = "ATTEMPT")]
+        attempt: Option<String>,
+        /// Write what ran to a new file; `-`: to standard output, and nothing else
+        #[arg(long, value_name = "FILE")]
+        artifact: Option<PathBuf>,
     },
     /// Check that no entry was altered or removed
     Verify,
+    /// Print every entry as a line of JSON, oldest first
+    #[command(after_long_help = "Examples:\n  sandpiper audit export > audit.jsonl")]
+    Export,
+    /// Drop old calls, and old artifacts that nothing applied needs; entries stay
+    #[command(after_long_help = "Examples:\n  sandpiper audit prune --older-than 90d")]
+    Prune {
+        /// How old: `90d`, `12h`
+        #[arg(long, value_name = "D")]
+        older_than: String,
+    },
 }
 
 /// What to do with locks.
@@ -431,6 +497,7 @@ mod tests {
             "sandpiper issue resolve a --applied --after 3",
             "sandpiper issue resolve a --resume --after x",
             "sandpiper schema changes",
+            "sandpiper audit prune",
             "sandpiper status --set x",
             "sandpiper new X --language cobol",
         ] {

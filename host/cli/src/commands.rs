@@ -1,5 +1,7 @@
 //! Hands each command to the library, and its result to the output.
 
+mod trail;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,13 +12,11 @@ use sandpiper::report::{EntriesReport, Finished, LocksReport, UndoReport};
 use sandpiper::{Builder, Resolution, Sandpiper, Select, Stopper, Undo, UndoWhat};
 use tokio::runtime::Runtime;
 
-use crate::args::{
-    Arguments, AuditCommand, Command, Found, Global, IssueCommand, LockCommand, SchemaOf, Selection, Taken,
-};
+use crate::args::{Arguments, Command, Found, Global, IssueCommand, LockCommand, SchemaOf, Selection, Taken};
 use crate::bug::Panics;
 use crate::output::Output;
 use crate::render::Body;
-use crate::render::audit::Written;
+use crate::render::audit::{Accepted, Written};
 use crate::render::issue::IssueDetails;
 use crate::signals::StopOnSignal;
 use crate::watch::Watch;
@@ -60,9 +60,19 @@ pub(crate) fn run(arguments: Arguments, output: &Output, panics: &Panics) -> u8 
             Ok(undo) => session.with(global, None, async |project| project.undo(&undo).await),
             Err(fault) => output.finish(&Finished::<UndoReport>::refused(fault)),
         },
-        Command::Status { check } => session.with(global, None, async |project| project.status(check).await),
+        Command::Status { check, verify } => {
+            session.with(global, None, async |project| project.status(check, verify).await)
+        }
+        Command::Baseline { to, reason } => session.reasoned(reason, |reason| {
+            session.with(global, None, async |project| {
+                body(project.baseline(to.as_deref(), reason).await, Written)
+            })
+        }),
+        Command::Accept { id, reason } => session.reasoned(reason, |reason| {
+            session.with(global, None, async |project| body(project.accept(&id, reason).await, Accepted))
+        }),
         Command::Issue(command) => session.issue(global, command),
-        Command::Audit(command) => session.audit(global, command),
+        Command::Audit(command) => trail::run(&session, global, command),
         Command::Lock(LockCommand::Status) => {
             session.with(global, None, async |project| project.lock_status().await)
         }
@@ -122,15 +132,11 @@ impl Session<'_> {
         }
     }
 
-    fn audit(&self, global: Global, command: AuditCommand) -> u8 {
-        match command {
-            AuditCommand::List { history } => {
-                self.with(global, None, async |project| project.audit_list(history).await)
-            }
-            AuditCommand::Show { id } => {
-                self.with(global, None, async |project| project.audit_show(&id).await)
-            }
-            AuditCommand::Verify => self.with(global, None, async |project| project.audit_verify().await),
+    /// Has something recorded for which a person gives a reason.
+    fn reasoned(&self, reason: Option<String>, record: impl FnOnce(&str) -> u8) -> u8 {
+        match given(reason) {
+            Ok(reason) => record(&reason),
+            Err(fault) => self.output.finish(&Finished::<EntriesReport>::refused(fault)),
         }
     }
 
@@ -169,14 +175,18 @@ impl Session<'_> {
         B: Body + Default,
         W: AsyncFnOnce(&Sandpiper) -> Finished<B>,
     {
-        let built = self.panics.catch(|| self.builder(global, directory).build());
-        let project = match built {
-            Ok(Ok(project)) => project,
-            Ok(Err(fault)) | Err(fault) => return self.end(Ok(Finished::<B>::refused(fault))),
-        };
-        let finished = self.panics.catch(|| self.runtime.block_on(work(&project)));
+        self.end(self.on(global, directory, work))
+    }
+
+    /// Does the work on a project whose configuration is sound.
+    fn on<T, W>(&self, global: Global, directory: Option<PathBuf>, work: W) -> Result<T, Fault>
+    where
+        W: AsyncFnOnce(&Sandpiper) -> T,
+    {
+        let project = self.panics.catch(|| self.builder(global, directory).build()).flatten()?;
+        let done = self.panics.catch(|| self.runtime.block_on(work(&project)));
         // What a bug says nobody has looked through.
-        self.end(finished.map_err(|bug| Fault { message: project.redact(bug.message.clone()), ..bug }))
+        done.map_err(|bug| Fault { message: project.redact(bug.message.clone()), ..bug })
     }
 
     /// Does the work, and prints what it gives.

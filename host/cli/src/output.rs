@@ -97,6 +97,12 @@ impl Output {
         if written { Exit::Done.code() } else { unwritten(0) }
     }
 
+    /// Prints bytes as they are, and gives the exit code.
+    pub(crate) fn bytes(&self, bytes: &[u8]) -> u8 {
+        let written = write(&mut io::stdout().lock(), bytes);
+        if written { Exit::Done.code() } else { unwritten(0) }
+    }
+
     fn human<B: Body>(&self, finished: &Finished<B>) -> Printed {
         let (errors, body) = (self.error_palette(), &finished.body);
         let (faults, problems) = (body.faults(), body.problems());
@@ -129,11 +135,12 @@ impl Output {
 }
 
 /// Writes all of it at once; false if a reader that is still there did not get it.
-fn write(to: &mut impl Write, text: &str) -> bool {
+fn write(to: &mut impl Write, text: impl AsRef<[u8]>) -> bool {
+    let text = text.as_ref();
     if text.is_empty() {
         return true;
     }
-    match to.write_all(text.as_bytes()).and_then(|()| to.flush()) {
+    match to.write_all(text).and_then(|()| to.flush()) {
         Ok(()) => true,
         // `sandpiper status | head -1`: who asked has seen enough.
         Err(error) => error.kind() == ErrorKind::BrokenPipe,

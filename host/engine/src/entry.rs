@@ -225,16 +225,18 @@ pub struct Record {
     pub order: Order,
     /// The name of the file that ran: with the kept bytes all that is needed to run it again.
     pub file_name: Option<String>,
+    /// Its name, from the file's.
+    pub name: String,
     /// Who wrote it.
     pub author: String,
     /// The state that this entry gives the change; none for a note, which is never newest.
     pub state: Option<State>,
-    /// Counted from 1 since the change was last applied or taken back.
-    pub attempt: u32,
+    /// Counted from 1 since the change was last applied or taken back; none in a note.
+    pub attempt: Option<u32>,
     /// The system that it is applied to.
     pub target_system: SystemName,
-    /// How the attempt is kept apart from a half-done one.
-    pub mode: Mode,
+    /// How the attempt is kept apart from a half-done one; none in a note.
+    pub mode: Option<Mode>,
     /// What its author wants after an attempt without a known result.
     pub recovery: Recovery,
     /// The digest of the change's file.
@@ -263,6 +265,9 @@ pub struct Record {
     pub variables: Option<Digest>,
     /// How many calls it made through its handles.
     pub calls: u64,
+    /// Whether there were more than are recorded one by one.
+    #[serde(default)]
+    pub calls_cut: bool,
     /// The version of Sandpiper.
     pub version: String,
 }
@@ -355,11 +360,12 @@ pub(crate) mod tests {
             stage: "schema".into(),
             order: "0001".parse().unwrap(),
             file_name: Some("_0001__A.sql".into()),
+            name: "Name".into(),
             author: "ada".into(),
             state: Some(state),
-            attempt: 1,
+            attempt: Some(1),
             target_system: "db".into(),
-            mode: Mode::Shared,
+            mode: Some(Mode::Shared),
             recovery: Recovery::ManualIntervention,
             digest: Digest::of(b"x"),
             meaning: Digest::of(b"x"),
@@ -374,6 +380,7 @@ pub(crate) mod tests {
             labels: vec![("ü".into(), "\u{1f600}\u{7}".into())],
             variables: None,
             calls: 0,
+            calls_cut: false,
             version: "0.1.0".into(),
         }
     }

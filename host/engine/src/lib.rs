@@ -6,7 +6,9 @@
 //! back?", [`undo`]. The
 //! rules come from the project's semantics, which `docs/semantics.md` tells.
 
+pub mod atomic;
 pub mod attempt;
+pub mod calls;
 pub mod change;
 pub mod digest;
 pub mod entry;
@@ -15,6 +17,7 @@ pub mod file_name;
 pub mod plan;
 pub mod policy;
 pub mod recovery;
+pub mod retry;
 pub mod scope;
 pub mod state;
 pub mod store;

@@ -52,11 +52,19 @@ pub trait Store: Send + Sync {
     /// All locks of a scope that were ever taken, by the stage's name.
     async fn locks(&self, scope: &Scope) -> Result<Vec<LockStatus>, StoreError>;
 
-    /// Appends entries to the chain of the lease's scope, all or none, refusing an old token.
+    /// Appends entries to the chain of the lease's scope, all or none, refusing an old token. The state of each change is
+    /// from then on what [`ChangeState::after`](crate::state::ChangeState::after) makes of it, of a note as well.
     async fn append(&self, lease: &Lease, drafts: &[Draft]) -> Result<Appended, AppendError>;
 
     /// The entries that a query selects, oldest first, read from the text that was hashed.
     async fn entries(&self, query: &EntryQuery) -> Result<Vec<Entry>, StoreError>;
+
+    /// The calls that were kept with these entries, as they were given; nothing of entries without any.
+    async fn calls(
+        &self,
+        scope: &Scope,
+        sequences: &[Sequence],
+    ) -> Result<Vec<(Sequence, String)>, StoreError>;
 
     /// Walks the chain of a scope, and holds it against the head and the table of states.
     async fn verify(&self, scope: &Scope) -> Result<ChainReport, StoreError>;
@@ -71,6 +79,12 @@ pub trait Store: Send + Sync {
 
     /// The bytes of a digest, checked against it.
     async fn artifact(&self, digest: Digest) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Drops the calls that entries of the scope from before a time have, and the artifacts that only such entries name
+    /// and nothing applied or unsettled needs, in whatever scope. Never while anybody holds a lease: a run keeps its
+    /// artifacts before the entry that names them. `gone` are the leases of holders whose processes are certainly
+    /// no more.
+    async fn prune(&self, scope: &Scope, before: Timestamp, gone: &[Lease]) -> Result<Pruning, StoreError>;
 
     /// The descriptions that are kept for these components.
     async fn descriptions(&self, digests: &[Digest]) -> Result<Vec<(Digest, String)>, StoreError>;
@@ -205,6 +219,8 @@ pub struct Draft {
     pub record: Record,
     /// On which condition it is appended.
     pub condition: Condition,
+    /// The calls that are kept beside it: a text, opaque to stores.
+    pub calls: Option<String>,
 }
 
 /// On which condition an entry is appended.
@@ -216,6 +232,9 @@ pub enum Condition {
     Newest(Option<Sequence>),
     /// The same; but else only this entry, which rides in another's commit, is left out.
     NewestOrDrop(Option<Sequence>),
+    /// The change's newest entry is of the same attempt, else nothing of the batch is appended: what ends an attempt
+    /// follows its own entries, and none of another's.
+    SameAttempt,
 }
 
 /// What was appended: for each draft its entry; none for a rider that was dropped.
@@ -231,10 +250,14 @@ pub struct EntryQuery {
     pub change_id: Option<ChangeId>,
     /// The newest with a state of each change only.
     pub newest_only: bool,
+    /// Notes only: entries without a state.
+    pub notes_only: bool,
     /// After this entry.
     pub after: Option<Sequence>,
     /// At most so many.
     pub limit: Option<u32>,
+    /// Those with these places in the chain only, by which they are found at once.
+    pub places: Option<Vec<Sequence>>,
 }
 
 impl EntryQuery {
@@ -245,8 +268,41 @@ impl EntryQuery {
 
     /// Every entry of a scope.
     pub fn all(scope: Scope) -> Self {
-        Self { scope, change_id: None, newest_only: false, after: None, limit: None }
+        Self {
+            scope,
+            change_id: None,
+            newest_only: false,
+            notes_only: false,
+            after: None,
+            limit: None,
+            places: None,
+        }
     }
+
+    /// The entry with a place in the chain.
+    pub fn at(scope: Scope, place: Sequence) -> Self {
+        Self { places: Some(vec![place]), ..Self::all(scope) }
+    }
+}
+
+/// The answer to a try to prune.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pruning {
+    /// It was done.
+    Done(Pruned),
+    /// Nothing was: somebody holds a lease.
+    Held(LockKey, Holder),
+}
+
+/// What was dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Pruned {
+    /// How many artifacts.
+    pub artifacts: u64,
+    /// Of how many entries the calls.
+    pub calls: u64,
+    /// How many bytes all of that took in the store.
+    pub bytes: u64,
 }
 
 /// What a walk along the chain found.

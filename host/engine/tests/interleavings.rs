@@ -94,6 +94,15 @@ fn any_world(chance: &mut Chance) -> World {
         })
         .collect();
     let mut world = World::new(&stages);
+    for stage in world.stages.clone() {
+        if chance.one_in(3) {
+            // All of an atomic stage are in one transaction of one system.
+            let mode = chance.of(&[Mode::Shared, Mode::Marked]);
+            let changes = stage.changes.iter();
+            changes.for_each(|change| world.declared.get_mut(&change.id).unwrap().mode = mode);
+            world.atomic.insert(stage.name);
+        }
+    }
     for (id, declared) in world.declared.clone() {
         let troubles = (0..chance.below(3)).map(|_| any_trouble(chance, declared)).collect();
         world.troubles.insert(ChangeId::new(id.as_str()).unwrap(), troubles);
@@ -102,6 +111,7 @@ fn any_world(chance: &mut Chance) -> World {
         world.store.outages.insert(1 + chance.below(12) as u64, chance.one_in(2));
     }
     world.rides = chance.one_in(2);
+    world.retries = chance.one_in(2);
     world
 }
 
@@ -157,7 +167,7 @@ fn play(seed: u64, tally: &mut Tally) {
         let attempt = it.record.attempt_id.as_ref()?;
         let began =
             world.store.entries.iter().find(|other| other.record.attempt_id.as_ref() == Some(attempt))?;
-        (it.record.mode == Mode::Marked && began.token < it.token).then_some(())
+        (it.record.mode == Some(Mode::Marked) && began.token < it.token).then_some(())
     };
     let count =
         |state: State| world.store.entries.iter().filter(|it| it.record.state == Some(state)).count() as u64;

@@ -8,6 +8,7 @@ use sandpiper_engine::change::{Cadence, Recovery};
 use sandpiper_engine::fault::Fault;
 use serde::{Deserialize, Serialize};
 
+use crate::handle_call::HandleCall;
 use crate::stop::{Stop, StopReason};
 use crate::target::Session;
 
@@ -196,6 +197,9 @@ pub trait GuestHost: Send + Sync {
     /// How far the guest is; `total` is 0 if unknown.
     fn progress(&self, done: u64, total: u64);
 
+    /// A call that the guest made through a handle has ended; each that counts is told once, in their order.
+    fn called(&self, call: &HandleCall<'_>);
+
     /// Opens a further system that the change declared.
     async fn open(&self, system: &str) -> Result<Box<dyn Session>, String>;
 
@@ -214,6 +218,9 @@ pub struct Returned {
     pub answer: Result<Answer, CallError>,
     /// How many calls it made through its handles.
     pub calls: u64,
+    /// Where it failed: whether that may be gone on the next attempt, as the guest says, or a system that gave up what
+    /// the guest asked of it.
+    pub transient: bool,
 }
 
 /// Why a call did not end well.

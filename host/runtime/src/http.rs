@@ -35,6 +35,20 @@ pub struct Request {
     pub max_body: usize,
 }
 
+impl Request {
+    /// Its method, path and query, as the guest wrote them, for people.
+    pub fn line(&self) -> String {
+        let mut line = format!("{} {}", self.method.as_str(), self.path);
+        for (number, (name, value)) in self.query.iter().enumerate() {
+            line.push(if number == 0 { '?' } else { '&' });
+            line.push_str(name);
+            line.push('=');
+            line.push_str(value);
+        }
+        line
+    }
+}
+
 /// What a request is to do.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Method {

@@ -25,6 +25,7 @@
 pub mod assess;
 pub mod component;
 pub mod guest;
+pub mod handle_call;
 pub mod http;
 pub mod limits;
 pub mod runtime;

@@ -149,6 +149,8 @@ mod tests {
 
         fn progress(&self, _done: u64, _total: u64) {}
 
+        fn called(&self, _: &crate::handle_call::HandleCall<'_>) {}
+
         async fn open(&self, _system: &str) -> Result<Box<dyn crate::target::Session>, String> {
             Err("there is none".to_owned())
         }

@@ -34,8 +34,8 @@ pub(crate) struct Waiting {
 pub(crate) struct Lent {
     /// The session on the change's target system; none while a component describes itself.
     pub(crate) session: Option<Box<dyn Session>>,
-    /// Sessions on further systems; none where one was given back.
-    pub(crate) further: Vec<Option<Box<dyn Session>>>,
+    /// The further systems that were opened.
+    pub(crate) further: Vec<Further>,
     /// The facts of the attempt.
     pub(crate) context: Context,
     /// The host's side; none while a component describes itself.
@@ -45,8 +45,18 @@ pub(crate) struct Lent {
     pub(crate) limits: Limits,
     /// How many calls went through handles.
     pub(crate) calls: u64,
+    /// Whether a system gave up what it was asked, and says that the same may succeed on the next attempt.
+    pub(crate) gave_up: bool,
     /// How the call ends, whatever the guest answers.
     pub(crate) verdict: Option<CallError>,
+}
+
+/// A further system that a guest opened.
+pub(crate) struct Further {
+    /// Which of the systems in `uses` it is.
+    pub(crate) used: usize,
+    /// None once it was given back.
+    pub(crate) session: Option<Box<dyn Session>>,
 }
 
 /// What a host function sees of a store for the length of one call of it.
@@ -92,6 +102,7 @@ impl Lent {
             stop,
             limits: limits.clone(),
             calls: 0,
+            gave_up: false,
             verdict: None,
         }
     }

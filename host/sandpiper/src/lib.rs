@@ -43,6 +43,7 @@ mod templates;
 mod undo_report;
 mod yaml;
 
+pub use commands::audit;
 pub use commands::inspect::inspect;
 pub use commands::issue::Resolution;
 pub use commands::undo::{Undo, UndoWhat};

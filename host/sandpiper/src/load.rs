@@ -14,8 +14,7 @@ use sandpiper_engine::suggest::nearest;
 use sandpiper_runtime::{Component, Runtime, guest};
 
 use crate::config::{Condition, Config, unknown_stage};
-use crate::project::{self, ChangeFile, ChangeInfo, FileKind, Project, Retry};
-use crate::run::ready::Ready;
+use crate::project::{self, ChangeFile, ChangeInfo, FileKind, Project};
 
 /// The changes of a project.
 pub(crate) struct Changes {
@@ -121,8 +120,11 @@ impl Changes {
     }
 
     /// What these changes said of themselves, where the store does not know it yet.
-    pub(crate) fn new_descriptions(&self, readied: &[Arc<Ready>]) -> Vec<(Digest, String)> {
-        let digests = readied.iter().map(|ready| ready.change.digest);
+    pub(crate) fn new_descriptions<'a>(
+        &self,
+        changes: impl IntoIterator<Item = &'a Change>,
+    ) -> Vec<(Digest, String)> {
+        let digests = changes.into_iter().map(|change| change.digest);
         digests.filter_map(|digest| Some((digest, self.new_descriptions.get(&digest)?.clone()))).collect()
     }
 }
@@ -194,19 +196,6 @@ struct Loading<'a> {
 
 impl Loading<'_> {
     async fn item(&mut self, file: ChangeFile) -> Option<Item> {
-        let item = self.declared(file).await?;
-        if item.info.retry.is_some() {
-            let problem = Problem::error("change::syntax", "this release does not retry within a run")
-                .at(Place::file(item.file.shown.as_str()))
-                .help(
-                    "take `retry` out: a change with `recovery: always-retry` is tried again by the next run",
-                );
-            self.problems.push(problem);
-        }
-        Some(item)
-    }
-
-    async fn declared(&mut self, file: ChangeFile) -> Option<Item> {
         if let Some(info) = file.info() {
             let info = info.clone();
             return Some(Item { file, info, component: None });
@@ -283,14 +272,17 @@ fn declared(described: guest::ChangeInfo) -> Result<ChangeInfo, Vec<Problem>> {
                     wrong(format!("its `when` cannot be read: {why}"), "write `environment == staging`, say")
                 }
             },
-            "retry" => match Retry::parse(value) {
+            "retry" => match project::read_retry(value) {
                 Ok(read) => retry = Some(read),
-                Err(why) => wrong(format!("its `retry` cannot be read: {why}"), "write `3 attempts`, say"),
+                Err(why) => wrong(format!("its `retry` cannot be read: {why}"), "write `3 1s..30s`, say"),
             },
             other => {
                 let meant = nearest(other, ["when", "retry"])
                     .map_or_else(String::new, |it| format!("; did you mean `{it}`?"));
-                wrong(format!("it has the unknown option `{other}`{meant}"), "this release knows `when`");
+                wrong(
+                    format!("it has the unknown option `{other}`{meant}"),
+                    "this release knows `when` and `retry`",
+                );
             }
         }
     }

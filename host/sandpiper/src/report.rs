@@ -3,6 +3,8 @@
 //! Every command gives a [`Finished`], whose body is one of the types here. The command line prints it, for people or
 //! as JSON; an application that embeds the library reads it.
 
+mod kept;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -13,10 +15,12 @@ use sandpiper_engine::entry::{Entry, Mode, RecordedError, Sequence, State};
 use sandpiper_engine::fault::{Effect, Fault, Problem};
 use sandpiper_engine::file_name::Order;
 use sandpiper_engine::scope::SystemName;
+pub use sandpiper_runtime::guest::Verdict;
 use serde::Serialize;
 
 pub use crate::exit::Exit;
 pub use crate::undo_report::{UndoCounts, UndoReport};
+pub use kept::{ArtifactReport, CallReport, PruneReport};
 
 /// A command that has ended.
 #[derive(Debug, Clone)]
@@ -186,6 +190,8 @@ pub struct ChangeReport {
     pub reason: Cow<'static, str>,
     /// What went wrong with it.
     pub error: Option<Fault>,
+    /// How often this run tried it.
+    pub attempts: u32,
 }
 
 /// What `plan` and `apply --dry-run` give.
@@ -202,6 +208,8 @@ pub struct PlanReport {
 pub struct PlanStage {
     /// Its name.
     pub name: String,
+    /// Whether all that is pending in it is one transaction.
+    pub atomic: bool,
     /// Its changes, in order.
     pub changes: Vec<PlanChange>,
 }
@@ -221,6 +229,8 @@ pub struct PlanChange {
     pub action: PlanAction,
     /// In which mode; of a change that is left alone the recorded one.
     pub mode: Option<Mode>,
+    /// How often at most it would be tried; 0 where it would not.
+    pub attempts: u32,
     /// Why.
     pub reason: String,
 }
@@ -254,6 +264,20 @@ pub struct StatusReport {
     pub pending: usize,
     /// How many need a person.
     pub issues: usize,
+    /// The changes that count as applied, and whose `verify` says otherwise; none where they were not asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drift: Option<Vec<Drift>>,
+}
+
+/// A change that counts as applied, and whose `verify` says otherwise.
+#[derive(Debug, Clone, Serialize)]
+pub struct Drift {
+    /// The change.
+    pub id: String,
+    /// What its `verify` says: `not-applied`, `partly-applied`, or `unknown` where it cannot tell.
+    pub verdict: Verdict,
+    /// Why it cannot tell.
+    pub message: Option<String>,
 }
 
 /// A stage with the states of its changes.
@@ -272,7 +296,7 @@ pub struct StatusChange {
     pub id: String,
     /// Its place in the stage.
     pub order: String,
-    /// Its name; empty where there is no file.
+    /// Its name; where there is no file, the one that was recorded.
     pub name: String,
     /// Who wrote it.
     pub author: String,
@@ -290,6 +314,8 @@ pub struct StatusChange {
     pub rebuilt: bool,
     /// Whether a person has to look at it.
     pub blocked: bool,
+    /// Whether its condition, or its stage's, leaves it out.
+    pub excluded: bool,
     /// When it was applied.
     pub applied_at: Option<Timestamp>,
     /// How long that took.
@@ -351,6 +377,12 @@ pub struct HistoryReport {
     pub entry: Option<EntryReport>,
     /// All entries of the change, newest last.
     pub history: Vec<EntryReport>,
+    /// The calls of an attempt, where they were asked for: of the newest, or of the one that was named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calls: Option<Vec<CallReport>>,
+    /// The file that was written, where one was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub artifact: Option<ArtifactReport>,
 }
 
 /// An entry of the audit.
@@ -369,11 +401,12 @@ pub struct EntryReport {
     pub change_id: String,
     pub stage: String,
     pub order: String,
+    pub name: String,
     pub author: String,
     pub state: Option<State>,
-    pub attempt: u32,
+    pub attempt: Option<u32>,
     pub target_system: String,
-    pub mode: Mode,
+    pub mode: Option<Mode>,
     pub recovery: sandpiper_engine::change::Recovery,
     pub digest: Digest,
     pub template_digest: Option<Digest>,
@@ -387,6 +420,7 @@ pub struct EntryReport {
     pub error: Option<RecordedError>,
     pub labels: serde_json::Map<String, serde_json::Value>,
     pub calls: u64,
+    pub calls_cut: bool,
     pub version: String,
     pub hash: Digest,
 }
@@ -404,6 +438,7 @@ impl From<Entry> for EntryReport {
             change_id: record.change_id.as_str().to_owned(),
             stage: record.stage.as_str().to_owned(),
             order: record.order.as_str().to_owned(),
+            name: record.name,
             author: record.author,
             state: record.state,
             attempt: record.attempt,
@@ -422,6 +457,7 @@ impl From<Entry> for EntryReport {
             error: record.error,
             labels: record.labels.into_iter().map(|(name, value)| (name, value.into())).collect(),
             calls: record.calls,
+            calls_cut: record.calls_cut,
             version: record.version,
             hash,
         }

@@ -1,7 +1,7 @@
 //! The template plugins of a run: the one that is built in, and those that the configuration names.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use jsonschema::Validator;
 use sandpiper_engine::digest::Digest;
@@ -17,6 +17,12 @@ use crate::config::Config;
 
 /// The template `sql`, built from `plugins/sql`.
 pub(crate) const SQL: &[u8] = include_bytes!(env!("SANDPIPER_SQL_TEMPLATE"));
+
+/// The digest of the template `sql`.
+pub(crate) fn sql_digest() -> Digest {
+    static DIGEST: OnceLock<Digest> = OnceLock::new();
+    *DIGEST.get_or_init(|| Digest::of(SQL))
+}
 
 /// The name of the template that is built in.
 pub(crate) const SQL_NAME: &str = "sql";

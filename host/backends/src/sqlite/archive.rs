@@ -33,7 +33,7 @@ impl Compressor {
     }
 
     /// The bytes in zlib's format.
-    fn compress(&mut self, bytes: &[u8]) -> Result<Vec<u8>, StoreError> {
+    pub(crate) fn compress(&mut self, bytes: &[u8]) -> Result<Vec<u8>, StoreError> {
         self.0.reset();
         let mut output = Vec::with_capacity(bytes.len() / 2 + 64);
         let (status, _) = compress_to_output(&mut self.0, bytes, TDEFLFlush::Finish, |part| {
@@ -42,7 +42,7 @@ impl Compressor {
         });
         match status {
             TDEFLStatus::Done => Ok(output),
-            other => Err(StoreError::Refused(format!("an artifact could not be compressed: {other:?}"))),
+            other => Err(StoreError::Refused(format!("something could not be compressed: {other:?}"))),
         }
     }
 }

@@ -15,7 +15,7 @@ use sandpiper_engine::store::{
 use super::details::Names;
 use super::errors::{Explain, store_error};
 use super::lease::{self, from_stored, stored};
-use super::{progress, states};
+use super::{calls, progress, states};
 
 /// How many bits of an entry's key are its sequence number; those above are its chain, which is 0 for the first.
 const SEQUENCE_BITS: u32 = 40;
@@ -24,8 +24,13 @@ const SEQUENCE_BITS: u32 = 40;
 const LAST: u64 = (1 << SEQUENCE_BITS) - 1;
 
 /// The key of an entry in the table: all of a chain's stand together, in their order.
-fn key(chain: i64, sequence: Sequence) -> i64 {
+pub(super) fn key(chain: i64, sequence: Sequence) -> i64 {
     (chain << SEQUENCE_BITS) | stored(sequence.0.min(LAST))
+}
+
+/// The chain of an entry's key.
+pub(super) fn of(key: i64) -> i64 {
+    key >> SEQUENCE_BITS
 }
 
 /// The end of a chain.
@@ -50,6 +55,7 @@ pub(crate) fn append(
         None => new_chain(connection, &lease.key.scope)?,
     };
     let mut entries = Vec::with_capacity(drafts.len());
+    let mut moved = BTreeSet::new();
     for draft in drafts {
         let id = &draft.record.change_id;
         let before = match states.remove(id) {
@@ -63,13 +69,15 @@ pub(crate) fn append(
         }
         let after = match &appended {
             Some(entry) => ChangeState::after(before.as_ref(), entry),
-            None => before,
+            None => before.clone(),
         };
+        if after != before {
+            moved.insert(id);
+        }
         states.insert(id.clone(), after);
         entries.push(appended);
     }
-    let written = entries.iter().flatten().filter(|entry| entry.record.state.is_some());
-    for id in written.map(|entry| &entry.record.change_id).collect::<BTreeSet<_>>() {
+    for id in moved {
         if let Some(Some(state)) = states.get(id) {
             states::write(connection, head.chain, state)?;
         }
@@ -102,15 +110,24 @@ fn append_one(
             return Err(AppendError::Superseded(record.change_id.clone()));
         }
         Condition::NewestOrDrop(planned) if planned != newest => return Ok(None),
+        Condition::SameAttempt
+            if before.as_ref().and_then(|it| it.attempt_id.as_ref()) != record.attempt_id.as_ref() =>
+        {
+            return Err(AppendError::Superseded(record.change_id.clone()));
+        }
         _ => {}
     }
     let sequence = Sequence(head.sequence.0 + 1);
+    let calls = calls::packed(draft.calls.as_deref())?;
     let (entry, text) =
         Entry::link(record.clone(), sequence, lease.token, head.hash).map_err(StoreError::Refused)?;
     connection
-        .prepare_cached("INSERT INTO main.sandpiper_entry (sequence, hash, body) VALUES (?1, ?2, ?3)")
+        .prepare_cached(
+            "INSERT INTO main.sandpiper_entry (sequence, hash, body, calls) VALUES (?1, ?2, ?3, ?4)",
+        )
         .and_then(|mut statement| {
-            statement.execute((key(head.chain, sequence), entry.hash.as_bytes().as_slice(), text))
+            let hash = entry.hash.as_bytes().as_slice();
+            statement.execute((key(head.chain, sequence), hash, text, calls))
         })
         .in_store()?;
     *head = Head { sequence, hash: entry.hash, ..*head };
@@ -138,16 +155,21 @@ pub(crate) fn entries(connection: &Connection, query: &EntryQuery) -> Result<Vec
     let Some(head) = head(connection, &query.scope)? else {
         return Ok(Vec::new());
     };
+    if let Some(places) = &query.places {
+        return at(connection, head.chain, places);
+    }
     // The canonical text holds the id in exactly this form, and nowhere else: within a string the quotes are escaped.
     let id = query.change_id.as_ref().map(|id| format!("\"change_id\":{}", serde_json::json!(id.as_str())));
     let newest = format!(
         "AND sequence IN (SELECT ?1 + sequence FROM main.sandpiper_state WHERE chain = ?1 >> {SEQUENCE_BITS})"
     );
+    let notes = "AND instr(body, '\"state\":null') > 0";
     let text = format!(
         "SELECT sequence, hash, body FROM main.sandpiper_entry
-         WHERE sequence > ?1 + ?2 AND sequence <= ?1 + {LAST} AND (?3 IS NULL OR instr(body, ?3) > 0) {}
+         WHERE sequence > ?1 + ?2 AND sequence <= ?1 + {LAST} AND (?3 IS NULL OR instr(body, ?3) > 0) {} {}
          ORDER BY sequence LIMIT ?4",
-        if query.newest_only { newest.as_str() } else { "" }
+        if query.newest_only { newest.as_str() } else { "" },
+        if query.notes_only { notes } else { "" },
     );
     let after = query.after.map_or(0, |after| stored(after.0));
     let limit = query.limit.map_or(-1, i64::from);
@@ -156,12 +178,28 @@ pub(crate) fn entries(connection: &Connection, query: &EntryQuery) -> Result<Vec
     let mut rows = statement.query((first, after, id, limit)).in_store()?;
     let mut entries = Vec::new();
     while let Some(row) = rows.next().in_store()? {
-        let link = Link::read(row).in_store()?;
-        entries.push(
-            Entry::read(&link.text, link.hash).map_err(|error| StoreError::Damaged(error.to_string()))?,
-        );
+        entries.push(read(row)?);
     }
     Ok(entries)
+}
+
+/// The entries with these places, each found by its key.
+fn at(connection: &Connection, chain: i64, places: &[Sequence]) -> Result<Vec<Entry>, StoreError> {
+    let mut statement = connection
+        .prepare_cached("SELECT sequence, hash, body FROM main.sandpiper_entry WHERE sequence = ?1")
+        .in_store()?;
+    let mut entries = Vec::with_capacity(places.len());
+    for place in places {
+        let mut rows = statement.query([key(chain, *place)]).in_store()?;
+        entries.extend(rows.next().in_store()?.map(read).transpose()?);
+    }
+    entries.sort_by_key(|entry| entry.sequence);
+    Ok(entries)
+}
+
+fn read(row: &Row<'_>) -> Result<Entry, StoreError> {
+    let link = Link::read(row).in_store()?;
+    Entry::read(&link.text, link.hash).map_err(|error| StoreError::Damaged(error.to_string()))
 }
 
 /// Walks a chain, and holds it against its head and the table of states.

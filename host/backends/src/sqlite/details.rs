@@ -32,7 +32,9 @@ pub(super) fn encode(state: &ChangeState) -> Vec<u8> {
     bytes.extend(state.attempt.to_le_bytes());
     bytes.extend(state.token.0.to_le_bytes());
     let attempt_id = state.attempt_id.as_ref().map(|id| &*id.0).unwrap_or_default();
-    for text in [state.stage.as_str(), state.order.as_str(), state.target_system.as_str(), attempt_id] {
+    let names =
+        [state.stage.as_str(), state.order.as_str(), &state.name, state.target_system.as_str(), attempt_id];
+    for text in names {
         bytes.extend(u32::try_from(text.len()).unwrap_or(u32::MAX).to_le_bytes());
         bytes.extend(text.as_bytes());
     }
@@ -68,6 +70,7 @@ pub(super) fn decode(
         _ => names.stage.insert(stage.into()).clone(),
     };
     let order = rest.text()?.parse::<Order>().ok()?;
+    let name = rest.text()?.to_owned();
     let system = rest.text()?;
     let target_system = match &names.system {
         Some(known) if known.as_str() == system => known.clone(),
@@ -90,6 +93,7 @@ pub(super) fn decode(
         recovery,
         stage,
         order,
+        name,
         target_system,
         attempt_id,
         attempt,
@@ -133,6 +137,7 @@ mod tests {
             recovery: Recovery::AlwaysRetry,
             stage: "größe".into(),
             order: "0001".parse().unwrap(),
+            name: "AddStatus".into(),
             target_system: "app".into(),
             attempt_id: None,
             attempt: 3,

@@ -176,6 +176,34 @@ pub(crate) fn take_away(
     Ok((held, Lease { key: key.clone(), token }))
 }
 
+/// Somebody who holds a lease now, in whatever scope, and is not among those that are gone.
+pub(crate) fn held_by_any(
+    connection: &Connection,
+    gone: &[Lease],
+) -> Result<Option<(LockKey, Holder)>, StoreError> {
+    let query = format!(
+        "SELECT service, environment, tenant, stage, token, run_id, operator, host, process, expires_at, 0 AS expired
+         FROM main.sandpiper_lease WHERE expires_at > {NOW} ORDER BY expires_at"
+    );
+    let mut statement = connection.prepare(&query).in_store()?;
+    let mut rows = statement.query([]).in_store()?;
+    while let Some(row) = rows.next().in_store()? {
+        let lease =
+            Lease { key: key(row).in_store()?, token: Token(from_stored(row.get("token").in_store()?)) };
+        if let Some(holder) = Found::read(row).in_store()?.holder.filter(|_| !gone.contains(&lease)) {
+            return Ok(Some((lease.key, holder)));
+        }
+    }
+    Ok(None)
+}
+
+fn key(row: &Row<'_>) -> rusqlite::Result<LockKey> {
+    let tenant: String = row.get("tenant")?;
+    let tenant = (!tenant.is_empty()).then_some(tenant);
+    let scope = Scope { service: row.get("service")?, environment: row.get("environment")?, tenant };
+    Ok(LockKey { scope, stage: row.get::<_, String>("stage")?.into() })
+}
+
 /// All locks of a scope that were ever taken.
 pub(crate) fn all(connection: &Connection, scope: &Scope) -> Result<Vec<LockStatus>, StoreError> {
     let query = format!(

@@ -5,6 +5,7 @@
 //! on. Everything here blocks the thread that it is called on.
 
 mod archive;
+mod calls;
 mod chain;
 mod connection;
 mod cursor;
@@ -17,6 +18,7 @@ mod lease;
 mod ledger;
 mod marks;
 mod progress;
+mod prune;
 mod query;
 mod schema;
 mod session;

@@ -22,13 +22,15 @@ const MIGRATIONS: &[&str] = &["
         hash BLOB NOT NULL,
         UNIQUE (service, environment, tenant)
     );
-    -- `body` is the text that was hashed. Above the bits of its sequence number an entry has the id of its chain, which
+    -- `body` is the text that was hashed; `calls` is in no hash, and goes when it is pruned. It stands last, so that a
+    -- long one is not read with the rest. Above the bits of its sequence number an entry has the id of its chain, which
     -- is 0 for the first (`chain.rs`): a key of two columns would be one more page to write with every entry, and a
     -- table without row ids would move long texts to pages of their own.
     CREATE TABLE main.sandpiper_entry (
         sequence INTEGER PRIMARY KEY,
         hash BLOB NOT NULL,
-        body TEXT NOT NULL
+        body TEXT NOT NULL,
+        calls
     );
     -- `details` is what a plan needs besides (`states.rs`): in one value, for a run with nothing to do reads every row.
     CREATE TABLE main.sandpiper_state (

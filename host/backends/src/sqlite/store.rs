@@ -5,21 +5,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode};
 use sandpiper_engine::change::ChangeId;
 use sandpiper_engine::digest::Digest;
-use sandpiper_engine::entry::{Entry, Record, Token};
+use sandpiper_engine::entry::{Entry, Record, Sequence, Token};
 use sandpiper_engine::scope::{LockKey, Scope};
 use sandpiper_engine::state::States;
 use sandpiper_engine::store::{
     Acquisition, AppendError, Appended, ChainReport, Condition, Draft, EntryQuery, Holder, Lease, LockStatus,
-    Owner, Renewal, StepMark, Store, StoreError,
+    Owner, Pruned, Pruning, Renewal, StepMark, Store, StoreError,
 };
 
 use super::connection::{self, Access};
 use super::database::{Database, Writer};
 use super::errors::{Explain, code, is_busy, store_error};
-use super::{archive, chain, lease, progress, schema, states};
+use super::{archive, calls, chain, lease, progress, prune, schema, states};
 
 /// An audit store: tables named `sandpiper_*` in a file, which may be that of a target system.
 pub struct SqliteStore {
@@ -200,7 +201,7 @@ impl Store for SqliteStore {
         }
         self.write(|connection| {
             let (held, lease) = lease::take_away(connection, key)?;
-            let draft = Draft { record: note, condition: Condition::Always };
+            let draft = Draft { record: note, condition: Condition::Always, calls: None };
             match chain::append(connection, &lease, &[draft]) {
                 Ok(_) => Ok(held),
                 Err(AppendError::Store(error)) => Err(error),
@@ -246,6 +247,14 @@ impl Store for SqliteStore {
         self.look(|connection| chain::entries(connection, query)).map(Option::unwrap_or_default)
     }
 
+    async fn calls(
+        &self,
+        scope: &Scope,
+        sequences: &[Sequence],
+    ) -> Result<Vec<(Sequence, String)>, StoreError> {
+        self.look(|connection| calls::of(connection, scope, sequences)).map(Option::unwrap_or_default)
+    }
+
     async fn verify(&self, scope: &Scope) -> Result<ChainReport, StoreError> {
         let nothing = ChainReport { entries: 0, broken: None };
         Ok(self.look(|connection| chain::verify(connection, scope))?.unwrap_or(nothing))
@@ -283,6 +292,13 @@ impl Store for SqliteStore {
 
     async fn artifact(&self, digest: Digest) -> Result<Option<Vec<u8>>, StoreError> {
         self.look(|connection| archive::artifact(connection, digest)).map(Option::flatten)
+    }
+
+    async fn prune(&self, scope: &Scope, before: Timestamp, gone: &[Lease]) -> Result<Pruning, StoreError> {
+        if self.look(|_| Ok(()))?.is_none() {
+            return Ok(Pruning::Done(Pruned::default()));
+        }
+        self.write(|connection| prune::prune(connection, scope, before, gone)).await
     }
 
     async fn descriptions(&self, digests: &[Digest]) -> Result<Vec<(Digest, String)>, StoreError> {

@@ -1,12 +1,12 @@
 //! The trail of what was done.
 
-use sandpiper::report::{EntriesReport, EntryReport, HistoryReport, VerifyReport};
+use sandpiper::report::{EntriesReport, EntryReport, HistoryReport, PruneReport, VerifyReport};
 use serde::Serialize;
 
 use super::status::{mark, state};
-use super::style::{Ink, Palette, abbreviated, clean, duration, time};
+use super::style::{Ink, Palette, abbreviated, clean, count, duration, time};
 use super::table::{Cell, Table};
-use super::{Body, View};
+use super::{Body, View, calls};
 
 impl Body for EntriesReport {
     fn text(&self, view: View) -> String {
@@ -33,8 +33,8 @@ fn list(entries: &[EntryReport], palette: Palette) -> String {
                 Cell::new(&entry.stage),
                 Cell::new(&entry.change_id),
                 Cell::new(words(entry)).ink(mark(entry.state).1),
-                Cell::new(entry.mode.as_str()),
-                Cell::new(entry.attempt.to_string()).right(),
+                Cell::new(entry.mode.map_or("", |mode| mode.as_str())),
+                Cell::new(entry.attempt.map(|attempt| attempt.to_string()).unwrap_or_default()).right(),
                 Cell::new(entry.duration_ms.map(duration).unwrap_or_default()).right(),
                 Cell::new(&entry.operator).ink(Ink::Faint),
                 Cell::new(why(entry)),
@@ -54,13 +54,16 @@ fn why(entry: &EntryReport) -> String {
     error.or_else(|| entry.reason.clone()).unwrap_or_default()
 }
 
-/// What a person had written: `issue resolve`.
+/// What a person had written: `issue resolve`, `baseline`.
 #[derive(Debug, Default, Serialize)]
 #[serde(transparent)]
 pub(crate) struct Written(pub(crate) EntriesReport);
 
 impl Body for Written {
     fn text(&self, view: View) -> String {
+        if self.0.entries.is_empty() {
+            return "nothing to record: all of it is applied\n".to_owned();
+        }
         let line = |entry: &EntryReport| {
             let done = view.palette.paint(Ink::Good, "✓");
             format!("{done} {} is {} (entry {})\n", clean(&entry.change_id), words(entry), entry.sequence)
@@ -73,10 +76,31 @@ impl Body for Written {
     }
 }
 
+/// The edit that a person accepted.
+#[derive(Debug, Default, Serialize)]
+#[serde(transparent)]
+pub(crate) struct Accepted(pub(crate) EntriesReport);
+
+impl Body for Accepted {
+    fn text(&self, view: View) -> String {
+        let line = |entry: &EntryReport| {
+            let done = view.palette.paint(Ink::Good, "✓");
+            format!("{done} the edit of {} is accepted (entry {})\n", clean(&entry.change_id), entry.sequence)
+        };
+        self.0.entries.iter().map(line).collect()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
 impl Body for HistoryReport {
     fn text(&self, view: View) -> String {
         let Some(entry) = &self.entry else {
-            return String::new();
+            // Nothing was tried yet: there are notes at most.
+            let is_empty = self.history.is_empty();
+            return if is_empty { String::new() } else { list(&self.history, view.palette) };
         };
         let (mark, ink) = mark(entry.state);
         let palette = view.palette;
@@ -84,11 +108,18 @@ impl Body for HistoryReport {
         let mut text =
             format!("{} {title}  {}\n", palette.paint(ink, mark), palette.paint(ink, &words(entry)));
         text.push_str(&facts(entry).render(palette));
-        format!("{text}\n{}", list(&self.history, palette))
+        text.push_str(&format!("\n{}", list(&self.history, palette)));
+        if let Some(calls) = &self.calls {
+            text.push_str(&format!("\n{}", calls::table(calls, view)));
+        }
+        if let Some(artifact) = &self.artifact {
+            text.push_str(&format!("\nwrote {} ({} bytes)\n", clean(&artifact.file), artifact.size));
+        }
+        text
     }
 
     fn is_empty(&self) -> bool {
-        self.entry.is_none()
+        self.history.is_empty()
     }
 }
 
@@ -101,13 +132,15 @@ fn facts(entry: &EntryReport) -> Table {
     };
     fact("stage", format!("{} {}", entry.stage, entry.order));
     fact("author", entry.author.clone());
-    fact("target", format!("{} ({})", entry.target_system, entry.mode));
+    let mode = entry.mode.map(|mode| format!(" ({mode})")).unwrap_or_default();
+    fact("target", format!("{}{mode}", entry.target_system));
     fact("environment", format!("{} / {}", entry.service, entry.environment));
     fact("tenant", entry.tenant.clone().unwrap_or_default());
     fact("started", time(entry.started_at));
     fact("finished", entry.finished_at.map(time).unwrap_or_default());
     fact("took", entry.duration_ms.map(duration).unwrap_or_default());
-    fact("calls", entry.calls.to_string());
+    let cut = if entry.calls_cut { ", more than are recorded" } else { "" };
+    fact("calls", format!("{}{cut}", entry.calls));
     fact("operator", format!("{} on {}", entry.operator, entry.host));
     fact("reason", entry.reason.clone().unwrap_or_default());
     let error = entry.error.as_ref();
@@ -142,6 +175,29 @@ impl Body for VerifyReport {
     }
 }
 
+impl Body for PruneReport {
+    fn text(&self, _: View) -> String {
+        let Self { artifacts, calls, bytes } = *self;
+        if artifacts == 0 && calls == 0 {
+            return "nothing was old enough and needed by nothing\n".to_owned();
+        }
+        let number = |number| usize::try_from(number).unwrap_or(usize::MAX);
+        format!(
+            "dropped {} and the calls of {}: {} in the store are free for what comes\n",
+            count(number(artifacts), "artifact"),
+            match calls {
+                1 => "1 entry".to_owned(),
+                other => format!("{other} entries"),
+            },
+            count(number(bytes), "byte"),
+        )
+    }
+
+    fn is_empty(&self) -> bool {
+        self.artifacts == 0 && self.calls == 0
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use sandpiper::engine::change::Recovery;
@@ -162,11 +218,12 @@ mod tests {
             change_id: "add-status".to_owned(),
             stage: "schema".to_owned(),
             order: "0002".to_owned(),
+            name: "AddStatus".to_owned(),
             author: "me".to_owned(),
             state,
-            attempt: 1,
+            attempt: Some(1),
             target_system: "db".to_owned(),
-            mode: Mode::Shared,
+            mode: Some(Mode::Shared),
             recovery: Recovery::ManualIntervention,
             digest: Digest::ZERO,
             template_digest: None,
@@ -180,6 +237,7 @@ mod tests {
             error: None,
             labels: serde_json::Map::new(),
             calls: 2,
+            calls_cut: false,
             version: "0.1.0".to_owned(),
             hash: Digest::ZERO,
         }
@@ -187,12 +245,13 @@ mod tests {
 
     #[test]
     fn entries_line_up_newest_last() {
-        let entries = vec![entry(9, Some(State::Started)), entry(10, Some(State::Applied)), entry(11, None)];
+        let note = EntryReport { mode: None, attempt: None, ..entry(11, None) };
+        let entries = vec![entry(9, Some(State::Started)), entry(10, Some(State::Applied)), note];
         let expected = "\
 #   time                  stage   change      state    mode    attempt  took  operator  reason
  9  2026-01-02 03:04:05Z  schema  add-status  started  shared        1  3 ms  ann@h
 10  2026-01-02 03:04:05Z  schema  add-status  applied  shared        1  3 ms  ann@h
-11  2026-01-02 03:04:05Z  schema  add-status  note     shared        1  3 ms  ann@h
+11  2026-01-02 03:04:05Z  schema  add-status  note                      3 ms  ann@h
 ";
         assert_eq!(EntriesReport { entries }.text(View::default()), expected);
         assert_eq!(EntriesReport::default().text(View::default()), "the audit has no entries\n");
@@ -208,16 +267,39 @@ mod tests {
     #[test]
     fn a_change_is_told_with_its_history() {
         let history = vec![entry(1, Some(State::Started)), entry(2, Some(State::Applied))];
-        let text = HistoryReport { entry: history.last().cloned(), history }.text(View::default());
+        let text = HistoryReport { entry: history.last().cloned(), history, ..HistoryReport::default() }
+            .text(View::default());
         assert!(text.starts_with("✓ add-status  applied\n  stage        schema 0002\n"), "{text}");
         assert!(text.contains("  environment  orders / test\n"), "{text}");
         assert!(!text.contains("tenant") && text.lines().count() == 15, "{text}");
     }
 
     #[test]
+    fn what_was_dropped_is_counted() {
+        let dropped = PruneReport { artifacts: 1, calls: 2, bytes: 3 }.text(View::default());
+        assert_eq!(
+            dropped,
+            "dropped 1 artifact and the calls of 2 entries: 3 bytes in the store are free for what comes\n"
+        );
+        assert!(PruneReport::default().text(View::default()).starts_with("nothing was old enough"));
+    }
+
+    #[test]
     fn what_a_person_recorded_is_confirmed() {
         let written = Written(EntriesReport { entries: vec![entry(7, Some(State::MarkedApplied))] });
         assert_eq!(written.text(View::default()), "✓ add-status is marked applied (entry 7)\n");
+        let nothing = Written::default().text(View::default());
+        assert_eq!(nothing, "nothing to record: all of it is applied\n");
+        let accepted = Accepted(EntriesReport { entries: vec![entry(7, Some(State::Applied))] });
+        assert_eq!(accepted.text(View::default()), "✓ the edit of add-status is accepted (entry 7)\n");
+    }
+
+    #[test]
+    fn a_change_that_was_not_tried_yet_is_told_with_its_notes() {
+        let text =
+            HistoryReport { history: vec![entry(1, None)], ..HistoryReport::default() }.text(View::default());
+        assert!(text.contains("note"), "{text}");
+        assert_eq!(HistoryReport::default().text(View::default()), "");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 pub(crate) mod apply;
 pub(crate) mod audit;
+mod calls;
 pub(crate) mod fault;
 pub(crate) mod inspect;
 pub(crate) mod issue;

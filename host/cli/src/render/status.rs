@@ -1,9 +1,9 @@
 //! Each change and its state.
 
 use sandpiper::engine::entry::State;
-use sandpiper::report::{StatusChange, StatusReport};
+use sandpiper::report::{Drift, StatusChange, StatusReport, Verdict};
 
-use super::style::{Ink, clean, count, duration, time};
+use super::style::{Ink, Palette, clean, count, duration, time};
 use super::table::{Cell, Table};
 use super::{Body, View};
 
@@ -23,7 +23,8 @@ impl Body for StatusReport {
             1 => summary.push_str("; 1 needs a person: `sandpiper issue show`"),
             many => summary.push_str(&format!("; {many} need a person: `sandpiper issue list`")),
         }
-        format!("{}{summary}\n", table.render(view.palette))
+        let drift = self.drift.as_ref().map(|drift| drifted(drift, view.palette)).unwrap_or_default();
+        format!("{}{summary}\n{drift}", table.render(view.palette))
     }
 
     fn is_empty(&self) -> bool {
@@ -31,9 +32,29 @@ impl Body for StatusReport {
     }
 }
 
+/// What the changes that were asked say of themselves.
+fn drifted(drift: &[Drift], palette: Palette) -> String {
+    if drift.is_empty() {
+        return "no drift: whatever has a `verify` and is applied is there\n".to_owned();
+    }
+    let line = |it: &Drift| {
+        let says = match it.verdict {
+            Verdict::Applied => "is applied",
+            Verdict::NotApplied => "is not there",
+            Verdict::PartlyApplied => "is there in part",
+            Verdict::Unknown => "cannot tell whether it is there",
+        };
+        let why = it.message.as_ref().map_or_else(String::new, |why| format!(": {}", clean(why)));
+        format!("  {} {} {says}{why}\n", palette.paint(Ink::Bad, "✗"), clean(&it.id))
+    };
+    let lines: String = drift.iter().map(line).collect();
+    format!("drift: by the audit applied, but by its `verify`\n{lines}")
+}
+
 fn change(table: &mut Table, change: &StatusChange) {
     let (mark, ink) = if change.blocked { ("✗", Ink::Bad) } else { mark(change.state) };
-    let words = change.state.map_or_else(|| "pending".to_owned(), state);
+    let untried = if change.excluded { "left out" } else { "pending" };
+    let words = change.state.map_or_else(|| untried.to_owned(), state);
     let flags = [
         (change.modified, "modified"),
         (change.missing, "missing"),
@@ -91,9 +112,27 @@ mod tests {
             missing: false,
             rebuilt: false,
             blocked: false,
+            excluded: false,
             applied_at: None,
             duration_ms: None,
         }
+    }
+
+    #[test]
+    fn drift_is_told_below() {
+        let drift = |verdict, message: Option<&str>| Drift {
+            id: "a".to_owned(),
+            verdict,
+            message: message.map(str::to_owned),
+        };
+        let found = vec![drift(Verdict::NotApplied, None), drift(Verdict::Unknown, Some("no such table"))];
+        let text = StatusReport { drift: Some(found), ..StatusReport::default() }.text(View::default());
+        assert!(
+            text.ends_with("  ✗ a is not there\n  ✗ a cannot tell whether it is there: no such table\n"),
+            "{text}"
+        );
+        let text = StatusReport { drift: Some(vec![]), ..StatusReport::default() }.text(View::default());
+        assert!(text.ends_with("no drift: whatever has a `verify` and is applied is there\n"), "{text}");
     }
 
     #[test]
@@ -106,7 +145,7 @@ mod tests {
         broken.blocked = true;
         let stages =
             vec![StatusStage { name: "s".to_owned(), changes: vec![edited, broken, shown("C", None)] }];
-        let text = StatusReport { stages, pending: 2, issues: 1 }.text(View::default());
+        let text = StatusReport { stages, pending: 2, issues: 1, drift: None }.text(View::default());
         let expected = "  s
     ✓ 0001 A  a  applied          2026-01-02 03:04:05Z  3 ms  db  modified
     ✗ 0001 B  b  rollback failed                              db  needs a person

@@ -16,10 +16,12 @@ use crate::scope::{Scope, StageName, SystemName};
 /// An entry with its fields in the order of their names.
 #[derive(Serialize)]
 struct Canonical<'a> {
-    attempt: u32,
+    attempt: Option<u32>,
     attempt_id: &'a Option<AttemptId>,
     author: &'a str,
     calls: u64,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    calls_cut: bool,
     change_id: &'a ChangeId,
     digest: &'a Digest,
     duration_ms: Option<u64>,
@@ -31,7 +33,8 @@ struct Canonical<'a> {
     host: &'a str,
     labels: &'a [(String, String)],
     meaning: &'a Digest,
-    mode: Mode,
+    mode: Option<Mode>,
+    name: &'a str,
     operator: &'a str,
     order: &'a Order,
     reason: &'a Option<String>,
@@ -61,6 +64,7 @@ pub(super) fn text(record: &Record, sequence: Sequence, token: Token) -> serde_j
         stage,
         order,
         file_name,
+        name,
         author,
         state,
         attempt,
@@ -80,6 +84,7 @@ pub(super) fn text(record: &Record, sequence: Sequence, token: Token) -> serde_j
         labels,
         variables,
         calls,
+        calls_cut,
         version,
     } = record;
     serde_json::to_string(&Canonical {
@@ -87,6 +92,7 @@ pub(super) fn text(record: &Record, sequence: Sequence, token: Token) -> serde_j
         attempt_id,
         author,
         calls: *calls,
+        calls_cut: *calls_cut,
         change_id,
         digest,
         duration_ms: *duration_ms,
@@ -99,6 +105,7 @@ pub(super) fn text(record: &Record, sequence: Sequence, token: Token) -> serde_j
         labels,
         meaning,
         mode: *mode,
+        name,
         operator,
         order,
         reason,

@@ -4,6 +4,7 @@
 //! under the lease. Where the recovery table wants something looked at first, the run looks, and plans again with the
 //! answers.
 
+mod baseline;
 mod deviations;
 mod hold;
 mod judge;
@@ -15,6 +16,7 @@ mod without_file;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+pub use baseline::{Baseline, BaselineChange, baseline};
 pub use deviations::{Deviation, DeviationKind};
 pub use select::{Selection, SelectionError};
 

@@ -17,7 +17,7 @@ impl Planned {
             change: Change {
                 id: state.change_id.clone(),
                 order: state.order.clone(),
-                name: "".into(),
+                name: state.name.as_str().into(),
                 author: "".into(),
                 target_system: state.target_system.clone(),
                 digest: Digest::ZERO,

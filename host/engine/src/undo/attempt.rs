@@ -9,7 +9,7 @@
 //! What went wrong before anything was written leaves the change as applied as it was: the entry repeats the state that
 //! its application gave it, so that in every mode the recovery table leaves it alone.
 
-use crate::attempt::{self, Command, Outcome, Part, faulted, note};
+use crate::attempt::{self, Command, Outcome, Part, note};
 use crate::entry::{Mode, State};
 
 /// How an undo ended.
@@ -197,7 +197,7 @@ impl<F: Clone> Attempt<F> {
     }
 
     fn with_fault(&mut self, outcome: Outcome<F>, then: impl FnOnce(&mut Self, F) -> Next<F>) -> Next<F> {
-        match faulted(outcome) {
+        match outcome.fault() {
             Some(fault) => then(self, fault),
             // Superseded; `Done` was handled by the caller, and the rest belongs to other commands.
             None => Next::Over(Conclusion::Superseded),

@@ -13,7 +13,7 @@ fn states(entries: &[(&str, &str, State, Mode)]) -> States {
     let mut states = States::new();
     for (sequence, (id, stage, state, mode)) in (1..).zip(entries) {
         let mut record = record(id, *state);
-        (record.stage, record.mode) = ((*stage).into(), *mode);
+        (record.stage, record.mode) = ((*stage).into(), Some(*mode));
         let (entry, _) = Entry::link(record, Sequence(sequence), Token(1), Digest::ZERO).unwrap();
         let id = entry.record.change_id.clone();
         let after = ChangeState::after(states.get(&id), &entry).unwrap();

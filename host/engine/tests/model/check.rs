@@ -1,7 +1,7 @@
 //! What must never be untrue, told a second time and without the engine.
 
 use sandpiper_engine::change::{Change, Recovery};
-use sandpiper_engine::entry::{Mode, Record, State};
+use sandpiper_engine::entry::{Entry, Mode, Record, State};
 use sandpiper_engine::state::ChangeState;
 
 use super::World;
@@ -61,6 +61,24 @@ pub(crate) fn always(world: &World) {
             _ => {}
         }
     }
+    for stage in world.stages.iter().filter(|stage| world.atomic.contains(&stage.name)) {
+        // What a change committed itself, and a person then left as it is, is beyond our promise; and each is undone by
+        // itself.
+        let is_undoing =
+            |entry: &Entry| entry.record.stage == stage.name && entry.record.state == Some(State::Undoing);
+        if world.store.entries.iter().any(is_undoing) {
+            continue;
+        }
+        let is_beyond = |change: &&Change| {
+            let state = world.store.states.get(&change.id).map(|state| state.state);
+            world.target.behind_our_back.contains(&change.id) || state == Some(State::MarkedApplied)
+        };
+        if stage.changes.iter().any(|change| is_beyond(&change)) {
+            continue;
+        }
+        let there = stage.changes.iter().filter(|change| !world.target.is_absent(&change.id)).count();
+        assert!([0, stage.changes.len()].contains(&there), "{there} of an atomic stage: {}", told(world));
+    }
 }
 
 /// What must hold before an entry is written: order is kept, and nothing runs that must not.
@@ -76,12 +94,19 @@ pub(crate) fn before_entry(world: &World, record: &Record) {
     if record.state != Some(State::Started) {
         let began = matches!(record.state, Some(State::MarkedApplied | State::MarkedRolledBack));
         assert!(began || state.is_some(), "`{id}` ended before it began: {}", told(world));
+        let same = state.is_some_and(|state| state.attempt_id == record.attempt_id);
+        assert!(began || same, "`{id}` is told of by an attempt that is not its newest: {}", told(world));
         return;
     }
     for earlier in stage.changes.iter().take_while(|change| change.id != *id) {
-        let applied =
-            world.store.states.get(&earlier.id).is_some_and(|state| counts_as_applied(world, state));
-        assert!(applied, "`{id}` starts before `{}` is applied: {}", earlier.id, told(world));
+        let began = |state| world.atomic.contains(&stage.name) && state == State::Started;
+        let state = world.store.states.get(&earlier.id);
+        assert!(
+            state.is_some_and(|state| counts_as_applied(world, state) || began(state.state)),
+            "`{id}` starts before `{}` is applied: {}",
+            earlier.id,
+            told(world)
+        );
     }
     let Some(state) = state else { return };
     assert!(!counts_as_applied(world, state), "`{id}` starts again though it is applied: {}", told(world));
@@ -92,7 +117,8 @@ pub(crate) fn before_entry(world: &World, record: &Record) {
     }
     if (state.state, state.mode) == (State::Started, Mode::Marked) {
         let attempt = state.attempt_id.as_ref().unwrap();
-        let on_the_way = world.target.on_the_way.iter().any(|commit| commit.session.attempt == *attempt);
+        let on_the_way =
+            world.target.on_the_way.iter().any(|commit| commit.session.attempts.contains(attempt));
         assert!(!on_the_way, "`{id}` starts while its last commit is on its way: {}", told(world));
         assert!(
             !world.target.markers.contains(attempt),
@@ -116,7 +142,8 @@ fn before_undo(world: &World, record: &Record, changes: &[Change]) {
         assert!(!is_left, "`{id}` is undone below `{}`: {}", later.id, told(world));
     }
     if let Some(attempt) = state.attempt_id.as_ref().filter(|_| state.mode == Mode::Marked) {
-        let on_the_way = world.target.on_the_way.iter().any(|commit| commit.session.attempt == *attempt);
+        let on_the_way =
+            world.target.on_the_way.iter().any(|commit| commit.session.attempts.contains(attempt));
         assert!(!on_the_way, "`{id}` is undone while its last commit is on its way: {}", told(world));
     }
 }

@@ -1,7 +1,7 @@
 //! How a model host carries out the commands of an attempt.
 
 use sandpiper_engine::attempt::{Note, Outcome, Part};
-use sandpiper_engine::change::{ChangeId, Recovery};
+use sandpiper_engine::change::ChangeId;
 use sandpiper_engine::entry::{AttemptId, Mode, State};
 use sandpiper_engine::plan::{Action, Planned};
 use sandpiper_engine::store::{AppendError, Condition, Draft};
@@ -23,7 +23,7 @@ impl Runner {
         for note in notes {
             let first = matches!(note.state, State::Started | State::Undoing);
             let condition =
-                if first { Condition::Newest(attempt.planned.newest()) } else { Condition::Always };
+                if first { Condition::Newest(attempt.planned.newest()) } else { Condition::SameAttempt };
             if note.state == self.done() && attempt.declared.mode == Mode::Marked {
                 let committed = world.target.markers.contains(&attempt.id);
                 assert!(committed, "`{}` is recorded before it is committed", note.state);
@@ -87,8 +87,7 @@ impl Runner {
         }
         attempt.session = Some(world.target.open(Session {
             stage: self.stage.clone(),
-            change: attempt.planned.change.id.clone(),
-            attempt: attempt.id.clone(),
+            attempts: vec![attempt.id.clone()],
             is_transactional,
             undoes: self.goal == Goal::Undo,
             done: Vec::new(),
@@ -135,14 +134,12 @@ impl Runner {
                 (Trouble::Ends { committed }, 2) => {
                     let ended = world.target.sessions.remove(&session).unwrap();
                     if committed {
-                        let done = ended.done.iter();
-                        done.for_each(|it| world.target.execute(&id, *it, Recovery::ManualIntervention));
-                        world.target.behind_our_back.insert(id);
+                        world.commits_itself(ended);
                     }
                     return Some(Outcome::Ended("it ended its transaction"));
                 }
                 _ if is_transactional => {
-                    world.target.sessions.get_mut(&session).unwrap().done.push(statement)
+                    world.target.sessions.get_mut(&session).unwrap().done.push((id, statement))
                 }
                 _ => world.target.execute(&id, statement, attempt.planned.change.recovery),
             }
@@ -226,7 +223,7 @@ fn undo_statement(
     }
     let taken_back = STATEMENTS - 1 - statement;
     match is_transactional {
-        true => world.target.sessions.get_mut(&session).unwrap().done.push(taken_back),
+        true => world.target.sessions.get_mut(&session).unwrap().done.push((id.clone(), taken_back)),
         false => world.target.take_back(id, taken_back),
     }
     None

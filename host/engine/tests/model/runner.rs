@@ -1,17 +1,21 @@
 //! A model host: runs one stage, one small step at a time, as the real one does.
 
+use std::time::Duration;
+
 use sandpiper_engine::attempt::{Attempt, Command, Conclusion, Next, Outcome};
 use sandpiper_engine::entry::{AttemptId, Mode, State, Token};
 use sandpiper_engine::plan::{self, Action, Answers, Planned, PlannedStage, Selection};
 use sandpiper_engine::policy::Policies;
 use sandpiper_engine::recovery::{self, Decision, Settled, Verdict};
+use sandpiper_engine::retry::Retry;
 use sandpiper_engine::scope::StageName;
 use sandpiper_engine::store::{AppendError, Condition};
 use sandpiper_engine::undo;
 
+use super::atomic::TryAll;
 use super::commands::{close, prove};
 use super::store::{LEASE, draft, record};
-use super::{Declared, Trouble, World};
+use super::{Declared, Trouble, World, check};
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +64,7 @@ pub(crate) struct Runner {
 }
 
 #[derive(Debug)]
-enum At {
+pub(super) enum At {
     Planning,
     Acquiring,
     PlanningUnderLease,
@@ -69,6 +73,7 @@ enum At {
     LookingForMarker(Box<Planned>),
     Recording { planned: Box<Planned>, state: State },
     Trying(Box<Try>),
+    TryingAll(Box<TryAll>),
     Releasing(End),
     Over(End),
 }
@@ -102,7 +107,8 @@ enum Ended {
     Well(State),
     LeaseLost,
     Superseded,
-    Badly,
+    /// Otherwise; and how, where it may be tried again.
+    Badly(Option<Conclusion<&'static str>>),
 }
 
 impl Machine {
@@ -113,14 +119,14 @@ impl Machine {
                 Next::Over(Conclusion::Applied) => Next::Over(Ended::Well(State::Applied)),
                 Next::Over(Conclusion::LeaseLost(_)) => Next::Over(Ended::LeaseLost),
                 Next::Over(Conclusion::Superseded) => Next::Over(Ended::Superseded),
-                Next::Over(_) => Next::Over(Ended::Badly),
+                Next::Over(failed) => Next::Over(Ended::Badly(Some(failed))),
             },
             Self::Undo(machine) => match machine.next(outcome) {
                 Next::Do(command) => Next::Do(command),
                 Next::Over(undo::attempt::Conclusion::Undone) => Next::Over(Ended::Well(State::Undone)),
                 Next::Over(undo::attempt::Conclusion::LeaseLost(_)) => Next::Over(Ended::LeaseLost),
                 Next::Over(undo::attempt::Conclusion::Superseded) => Next::Over(Ended::Superseded),
-                Next::Over(_) => Next::Over(Ended::Badly),
+                Next::Over(_) => Next::Over(Ended::Badly(None)),
             },
         }
     }
@@ -146,6 +152,7 @@ impl Runner {
     pub(super) fn session(&self) -> Option<u64> {
         match &self.at {
             At::Trying(attempt) => attempt.session,
+            At::TryingAll(attempt) => attempt.session,
             _ => None,
         }
     }
@@ -184,6 +191,7 @@ impl Runner {
             }
             At::Recording { planned, state } => self.record(world, &planned, state),
             At::Trying(attempt) => self.go_on(world, attempt),
+            At::TryingAll(attempt) => self.go_on_with_all(world, attempt),
             At::Releasing(end) => {
                 world.store.release(&self.stage, self.token());
                 At::Over(end)
@@ -232,7 +240,7 @@ impl Runner {
             return Err(End::Blocked);
         }
         let settles = |it: &&undo::Planned| matches!(it.action, undo::Action::Settle(_));
-        let first = plan.changes.iter().find(settles).or(plan.changes.first()).ok_or(End::Complete)?;
+        let first = plan.changes.iter().rfind(settles).or(plan.changes.first()).ok_or(End::Complete)?;
         let mut planned = Planned::without_file(&first.state);
         let changes = world.stages.iter().flat_map(|stage| &stage.changes);
         planned.change = changes.into_iter().find(|change| change.id == first.change_id).unwrap().clone();
@@ -258,11 +266,19 @@ impl Runner {
         if self.awaits_others(world) {
             return At::FencingAll;
         }
-        let planned = match self.first_to_do(world) {
+        let mut planned = match self.first_to_do(world) {
             Ok(planned) => planned,
             Err(end) => return At::Releasing(end),
         };
+        // Of an atomic stage, too, each change is taken back by itself.
+        let is_atomic = world.atomic.contains(&self.stage) && self.goal == Goal::Apply;
+        if is_atomic {
+            // What is in doubt is settled before anything else of the stage is tried.
+            let in_doubt = |it: &Planned| matches!(it.action, Action::LookForMarker | Action::AskVerify(_));
+            planned = self.plan(world).changes.into_iter().find(in_doubt).unwrap_or(planned);
+        }
         match planned.action {
+            Action::Apply if is_atomic => self.try_all(world),
             Action::Apply => {
                 let id = self.next_attempt();
                 self.try_it(world, planned, id, false)
@@ -375,12 +391,24 @@ impl Runner {
         }
     }
 
+    fn tries_again(&self, declared: Declared, conclusion: &Conclusion<&'static str>) -> bool {
+        let retry = Retry { attempts: 4, least: Duration::ZERO, most: Duration::ZERO };
+        retry.again(self.attempts, conclusion, declared.mode, declared.recovery, |_| true)
+    }
+
     fn concluded(&mut self, world: &mut World, attempt: Try, ended: &Ended) -> At {
         match (ended, attempt.rider) {
             (Ended::Well(_), Some((next, id))) => self.try_it(world, next, id, true),
             (Ended::Well(_), None) | (Ended::Superseded, _) => At::PlanningUnderLease,
             (Ended::LeaseLost, _) => At::Over(End::LockLost),
-            (Ended::Badly, _) => At::Releasing(End::Failed),
+            (Ended::Badly(Some(failed)), _)
+                if world.retries && self.tries_again(attempt.declared, failed) =>
+            {
+                let state = &world.store.states[&attempt.planned.change.id];
+                assert!(!check::needs_person(state, attempt.declared.recovery), "a person is passed over");
+                At::PlanningUnderLease
+            }
+            (Ended::Badly(_), _) => At::Releasing(End::Failed),
         }
     }
 }

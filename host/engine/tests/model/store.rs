@@ -87,13 +87,16 @@ impl Store {
     /// The first draft whose condition does not hold, and whether it may be left out.
     pub(crate) fn unmet<'a>(&self, drafts: &'a [Draft]) -> Option<(usize, bool, &'a Draft)> {
         drafts.iter().enumerate().find_map(|(index, draft)| {
-            let (expected, may_drop) = match draft.condition {
+            let newest = self.states.get(&draft.record.change_id);
+            let (holds, may_drop) = match draft.condition {
                 Condition::Always => return None,
-                Condition::Newest(expected) => (expected, false),
-                Condition::NewestOrDrop(expected) => (expected, true),
+                Condition::Newest(expected) => (newest.map(|state| state.sequence) == expected, false),
+                Condition::NewestOrDrop(expected) => (newest.map(|state| state.sequence) == expected, true),
+                Condition::SameAttempt => {
+                    (newest.is_some_and(|state| state.attempt_id == draft.record.attempt_id), false)
+                }
             };
-            let newest = self.states.get(&draft.record.change_id).map(|state| state.sequence);
-            (newest != expected).then_some((index, may_drop, draft))
+            (!holds).then_some((index, may_drop, draft))
         })
     }
 
@@ -133,9 +136,10 @@ impl Store {
             let Record { change_id, state, mode, attempt_id, stage, .. } = &entry.record;
             let attempt = attempt_id.as_ref().map_or("-", |id| &*id.0);
             format!(
-                "{} {stage}/{change_id} {} {mode} {attempt} token {}",
+                "{} {stage}/{change_id} {} {} {attempt} token {}",
                 entry.sequence,
                 state.unwrap(),
+                mode.unwrap(),
                 entry.token
             )
         };
@@ -189,7 +193,7 @@ impl World {
 
 /// An entry to be appended.
 pub(crate) fn draft(record: Record, condition: Condition) -> Draft {
-    Draft { record, condition }
+    Draft { record, condition, calls: None }
 }
 
 /// A record of a change.
@@ -208,11 +212,12 @@ pub(crate) fn record(
         stage: stage.clone(),
         order: change.order.clone(),
         file_name: None,
+        name: change.name.to_string(),
         author: String::new(),
         state: Some(state),
-        attempt: 1,
+        attempt: Some(1),
         target_system: change.target_system.clone(),
-        mode,
+        mode: Some(mode),
         recovery: change.recovery,
         digest: change.digest,
         meaning: change.meaning,
@@ -227,6 +232,7 @@ pub(crate) fn record(
         labels: Vec::new(),
         variables: None,
         calls: 0,
+        calls_cut: false,
         version: String::new(),
     }
 }

@@ -2,11 +2,12 @@
 
 use wasmtime::component::{Linker, Resource};
 
-use super::systems::{self, System};
+use super::systems::{self, Made, System};
 use super::{Outcome, Ready};
 use crate::bindings::exports::sandpiper::http as exported;
 use crate::bindings::sandpiper::http::client::{self, Host, HostEndpoint};
 use crate::guest::{Action, Answer, Call, CallError};
+use crate::handle_call::{Came, Passed};
 use crate::http::{Http, HttpError, Request};
 use crate::limits::Reached;
 use crate::state::{Lent, State, Stopped, View, Views};
@@ -85,6 +86,7 @@ impl Host for View<'_> {
             Failure::Session(error) => error,
             Failure::Trap(error) => return Err(error),
         };
+        self.lent.gave_up |= matches!(error, HttpError::NotSent(_));
         Ok(match error {
             HttpError::NotSent(message) => client::Error::NotSent(message),
             HttpError::NoAnswer(message) => client::Error::NoAnswer(message),
@@ -111,11 +113,20 @@ impl HostEndpoint for View<'_> {
         let &EndpointHandle(system) = self.table.get(&handle)?;
         let max_body = self.lent.limits.body;
         let request = Request::within(max_body, request);
-        let response = self.lent.http(system)?.send(&request).await?;
-        if response.body.len() > max_body {
-            return Err(HttpError::body_too_long(max_body).into());
-        }
-        Ok(response.into())
+        let (line, body) = (request.line(), request.body.as_deref());
+        let made =
+            Made::now(system, Capability::Http, "send", &line, body.map_or(Passed::Nothing, Passed::Body));
+        let sent = match self.lent.http(system) {
+            Ok(http) => http.send(&request).await.map_err(Failure::from),
+            Err(refused) => Err(refused),
+        };
+        let sent = match sent {
+            Ok(response) if response.body.len() > max_body => Err(HttpError::body_too_long(max_body).into()),
+            other => other,
+        };
+        self.lent
+            .called(made, &sent, |response| Came::Response { status: response.status, body: &response.body });
+        sent.map(Into::into)
     }
 
     async fn drop(&mut self, handle: Resource<EndpointHandle>) -> wasmtime::Result<()> {

@@ -1,12 +1,15 @@
 //! `sandpiper:sql`: a connection whose transaction the host owns, and cursors over the rows of its queries.
 
+use std::sync::Arc;
+
 use wasmtime::component::{Linker, Resource};
 
-use super::systems::{self, System};
+use super::systems::{self, Made, System};
 use super::{Outcome, Ready};
 use crate::bindings::exports::sandpiper::sql as exported;
 use crate::bindings::sandpiper::sql::client::{self, Host, HostConnection, HostCursor};
 use crate::guest::{Action, Answer, Call};
+use crate::handle_call::{Came, Passed};
 use crate::limits::Reached;
 use crate::sql::{Column, CursorId, Sql, SqlError};
 use crate::state::{Lent, State, Stopped, View, Views};
@@ -21,6 +24,8 @@ pub struct ConnectionHandle(System);
 pub struct CursorHandle {
     system: System,
     id: CursorId,
+    /// What was asked: for the record of its batches.
+    statement: Arc<str>,
     columns: Vec<Column>,
 }
 
@@ -110,6 +115,7 @@ impl Host for View<'_> {
             Failure::Session(error) => error,
             Failure::Trap(error) => return Err(error),
         };
+        self.lent.gave_up |= error.is_transient();
         Ok(match error {
             SqlError::Refused(error) => client::Error::Refused(error.into()),
             SqlError::ConnectionLost(message) => client::Error::ConnectionLost(message),
@@ -147,7 +153,13 @@ impl HostConnection for View<'_> {
     ) -> Result<u64, Failure> {
         let system = self.system(&handle)?;
         let parameters: Vec<_> = parameters.into_iter().map(Into::into).collect();
-        Ok(self.lent.sql(system)?.execute(&statement, &parameters).await?)
+        let made = Made::now(system, Capability::Sql, "execute", &statement, Passed::Parameters(&parameters));
+        let done = match self.lent.sql(system) {
+            Ok(sql) => sql.execute(&statement, &parameters).await.map_err(Failure::from),
+            Err(refused) => Err(refused),
+        };
+        self.lent.called(made, &done, |rows| Came::Rows(*rows));
+        done
     }
 
     async fn execute_many(
@@ -159,7 +171,13 @@ impl HostConnection for View<'_> {
         let system = self.system(&handle)?;
         let rows: Vec<Vec<_>> =
             rows.into_iter().map(|row| row.into_iter().map(Into::into).collect()).collect();
-        Ok(self.lent.sql(system)?.execute_many(&statement, &rows).await?)
+        let made = Made::now(system, Capability::Sql, "execute-many", &statement, Passed::Rows(&rows));
+        let done = match self.lent.sql(system) {
+            Ok(sql) => sql.execute_many(&statement, &rows).await.map_err(Failure::from),
+            Err(refused) => Err(refused),
+        };
+        self.lent.called(made, &done, |rows| Came::Rows(*rows));
+        done
     }
 
     async fn run_script(
@@ -168,7 +186,13 @@ impl HostConnection for View<'_> {
         script: String,
     ) -> Result<(), Failure> {
         let system = self.system(&handle)?;
-        Ok(self.lent.sql(system)?.run_script(&script).await?)
+        let made = Made::now(system, Capability::Sql, "run-script", &script, Passed::Nothing);
+        let done = match self.lent.sql(system) {
+            Ok(sql) => sql.run_script(&script).await.map_err(Failure::from),
+            Err(refused) => Err(refused),
+        };
+        self.lent.called(made, &done, |()| Came::Done);
+        done
     }
 
     async fn query(
@@ -179,13 +203,21 @@ impl HostConnection for View<'_> {
     ) -> Result<Resource<CursorHandle>, Failure> {
         let system = self.system(&handle)?;
         let parameters: Vec<_> = parameters.into_iter().map(Into::into).collect();
-        let sql = self.lent.sql(system)?;
-        let cursor = sql.query(&statement, &parameters).await?;
+        let made = Made::now(system, Capability::Sql, "query", &statement, Passed::Parameters(&parameters));
+        let begun = match self.lent.sql(system) {
+            Ok(sql) => sql.query(&statement, &parameters).await.map_err(Failure::from),
+            Err(refused) => Err(refused),
+        };
+        self.lent.called(made, &begun, |_| Came::Done);
+        let cursor = begun?;
         let id = cursor.id;
-        match self.table.push(CursorHandle { system, id, columns: cursor.columns }) {
+        let handle = CursorHandle { system, id, statement: statement.into(), columns: cursor.columns };
+        match self.table.push(handle) {
             Ok(handle) => Ok(handle),
             Err(full) => {
-                sql.close_cursor(id).await;
+                if let Some(sql) = self.lent.session_of(system).and_then(|session| session.sql()) {
+                    sql.close_cursor(id).await;
+                }
                 Err(full.into())
             }
         }
@@ -208,13 +240,17 @@ impl HostCursor for View<'_> {
         handle: Resource<CursorHandle>,
         max: u32,
     ) -> Result<Vec<Vec<client::Value>>, Failure> {
-        let &CursorHandle { system, id, .. } = self.table.get(&handle)?;
+        let CursorHandle { system, id, statement, .. } = self.table.get(&handle)?;
+        let (system, id, statement) = (*system, *id, Arc::clone(statement));
         let batch = self.lent.limits.batch;
-        let sql = self.lent.sql(system)?;
-        if max == 0 {
-            return Ok(Vec::new());
-        }
-        let rows = sql.fetch(id, max, batch).await?;
+        let made = Made::now(system, Capability::Sql, "next", &statement, Passed::Nothing);
+        let fetched = match self.lent.sql(system) {
+            Ok(_) if max == 0 => Ok(Vec::new()),
+            Ok(sql) => sql.fetch(id, max, batch).await.map_err(Failure::from),
+            Err(refused) => Err(refused),
+        };
+        self.lent.called(made, &fetched, |rows| Came::Rows(rows.len() as u64));
+        let rows = fetched?;
         Ok(rows.into_iter().map(|row| row.into_iter().map(Into::into).collect()).collect())
     }
 

@@ -14,6 +14,7 @@ mod handles;
 mod http;
 mod limits;
 mod outside;
+mod records;
 mod shapes;
 mod stops;
 mod support;

@@ -15,6 +15,8 @@ use crate::lock::Leases;
 use crate::observer::Event;
 use crate::report::{Counts, Exit, Finished, Report};
 use crate::run::Core;
+use crate::run::idle;
+use crate::run::one_transaction;
 use crate::run::outcome::StageEnd;
 use crate::run::prepare::Preparing;
 use crate::run::ready::Ready;
@@ -47,6 +49,7 @@ impl Sandpiper {
             self.observer.event(&Event::Warning(warning));
         }
         warnings.extend(opened.warnings.iter().cloned());
+        warnings.extend(readied.values().filter_map(|ready| idle::warning(ready)));
         if let Some(fault) = refusal {
             return Ok(Finished { warnings, ..Finished::refused(self.secrets.redact_fault(fault)) });
         }
@@ -91,6 +94,9 @@ impl Sandpiper {
                 Ok(ready) => drop(readied.insert(planned.change.id.clone(), Arc::new(ready))),
                 Err(found) => problems.extend(found),
             }
+        }
+        if problems.is_empty() {
+            problems = one_transaction::problems(&opened.changes, &readied);
         }
         if problems.is_empty() { Ok(readied) } else { Err(Fault::from_problems(problems)) }
     }

@@ -1,7 +1,7 @@
 //! `issue list`, `issue show`, `issue resolve`: what needs a person, and what that person found.
 
 use sandpiper_engine::change::ChangeId;
-use sandpiper_engine::entry::{Entry, Record, State};
+use sandpiper_engine::entry::{Entry, Record, RecordedError, State};
 use sandpiper_engine::fault::Fault;
 use sandpiper_engine::plan::Planned;
 use sandpiper_engine::scope::{LockKey, StageName, SystemName};
@@ -9,9 +9,7 @@ use sandpiper_engine::state::States;
 use sandpiper_engine::store::{Condition, Draft, EntryQuery, StepMark};
 use sandpiper_engine::suggest::nearest;
 
-use super::{Opened, Sandpiper, Select};
-use crate::clock::now;
-use crate::lock::Leases;
+use super::{Opened, Sandpiper, Select, reason_given};
 use crate::report::{EntriesReport, EntryReport, Finished, Issue, IssuesReport};
 use crate::run::journal;
 
@@ -47,7 +45,7 @@ impl Sandpiper {
     ) -> Finished<EntriesReport> {
         match self.resolved(id, resolution, reason).await {
             Ok(report) => Finished::done(report),
-            Err(fault) => Finished::refused(self.secrets.redact_fault(fault)),
+            Err(fault) => self.refused(fault),
         }
     }
 
@@ -57,9 +55,10 @@ impl Sandpiper {
         let mut issues = Vec::new();
         for (stage, planned) in &planned {
             if id.is_none_or(|id| planned.change.id.as_str() == id) {
-                let entries = self.entries_of(&opened, &planned.change.id).await?;
+                let Some(newest) = self.newest_entry(&opened, planned).await? else { continue };
+                let error = self.failure(&opened, &newest).await?;
                 let marks = opened.systems.store().steps(&self.scope(), &planned.change.id).await?;
-                issues.extend(issue(stage, planned, &entries, &marks));
+                issues.extend(issue(stage, planned, &newest, error, &marks));
             }
         }
         match id {
@@ -68,8 +67,32 @@ impl Sandpiper {
         }
     }
 
+    /// The changes that a person may settle so: those that need one; and to take back what a person said, those that
+    /// count as applied because of that.
+    fn settled_by_a_person(
+        &self,
+        opened: &Opened,
+        resolution: Resolution,
+    ) -> Result<Vec<(StageName, Planned)>, Fault> {
+        let mut planned = self.all(opened)?;
+        planned.retain(|(_, planned)| {
+            let said = planned
+                .state
+                .as_ref()
+                .is_some_and(|state| matches!(state.state, State::Baselined | State::MarkedApplied));
+            planned.needs_person || (said && resolution == Resolution::RolledBack)
+        });
+        Ok(planned)
+    }
+
     /// Every change that nothing but a person can settle.
     fn blocked(&self, opened: &Opened) -> Result<Vec<(StageName, Planned)>, Fault> {
+        let mut planned = self.all(opened)?;
+        planned.retain(|(_, planned)| planned.needs_person);
+        Ok(planned)
+    }
+
+    fn all(&self, opened: &Opened) -> Result<Vec<(StageName, Planned)>, Fault> {
         let selection = self.selection(&Select::default(), &opened.changes)?;
         let plan = self.plan_of(opened, &selection)?;
         let stages = plan.stages.into_iter();
@@ -82,12 +105,30 @@ impl Sandpiper {
             .filter(|state| opened.changes.item(&state.change_id).is_none())
             .filter(|state| !opened.running.contains_key(&state.sequence))
             .map(|state| (state.stage.clone(), Planned::without_file(state)));
-        Ok(planned.chain(without_file).filter(|(_, planned)| planned.needs_person).collect())
+        Ok(planned.chain(without_file).collect())
     }
 
-    async fn entries_of(&self, opened: &Opened, id: &ChangeId) -> Result<Vec<Entry>, Fault> {
-        let query = EntryQuery::of_change(self.scope(), id.clone());
-        Ok(opened.systems.store().entries(&query).await?)
+    /// The entry that gives a change its state.
+    pub(super) async fn newest_entry(
+        &self,
+        opened: &Opened,
+        planned: &Planned,
+    ) -> Result<Option<Entry>, Fault> {
+        let Some(newest) = planned.newest() else { return Ok(None) };
+        let entries = opened.systems.store().entries(&EntryQuery::at(self.scope(), newest)).await?;
+        Ok(entries.into_iter().find(|entry| entry.record.change_id == planned.change.id))
+    }
+
+    /// What went wrong with the attempt of an entry, which an earlier entry of it may say.
+    async fn failure(&self, opened: &Opened, newest: &Entry) -> Result<Option<RecordedError>, Fault> {
+        let record = &newest.record;
+        if record.error.is_some() || matches!(record.state, Some(State::Started | State::Undoing)) {
+            return Ok(record.error.clone());
+        }
+        let query = EntryQuery::of_change(self.scope(), record.change_id.clone());
+        let entries = opened.systems.store().entries(&query).await?.into_iter().rev();
+        let mut of_attempt = entries.filter(|entry| entry.record.attempt_id == record.attempt_id);
+        Ok(of_attempt.find_map(|entry| entry.record.error))
     }
 
     fn no_issue(&self, id: &str, opened: &Opened, planned: &[(StageName, Planned)]) -> Fault {
@@ -108,11 +149,7 @@ impl Sandpiper {
     }
 
     async fn resolved(&self, id: &str, resolution: Resolution, reason: &str) -> Result<EntriesReport, Fault> {
-        if reason.trim().is_empty() {
-            return Err(
-                Fault::usage("`--reason` is empty").with_help("say what you found: it is kept in the audit")
-            );
-        }
+        reason_given(reason)?;
         let state = match resolution {
             Resolution::Applied => State::MarkedApplied,
             Resolution::RolledBack => State::MarkedRolledBack,
@@ -123,7 +160,7 @@ impl Sandpiper {
             return Err(Fault::usage("there is no audit store yet, and so no issue")
                 .with_help("apply something first"));
         }
-        let blocked = self.blocked(&opened)?;
+        let blocked = self.settled_by_a_person(&opened, resolution)?;
         let Some((stage, planned)) = blocked.iter().find(|(_, planned)| planned.change.id.as_str() == id)
         else {
             return Err(self.no_issue(id, &opened, &blocked));
@@ -134,8 +171,7 @@ impl Sandpiper {
         };
         let store = opened.systems.store();
         store.prepare().await?;
-        let (stopper, observer) = (self.stopper.clone(), self.observer.clone());
-        let leases = Leases::new(store.clone(), self.owner(), self.config.lock, stopper, observer);
+        let leases = self.leases(store);
         let key = LockKey { scope: self.scope(), stage: stage.clone() };
         let held = leases.acquire(&key).await?;
         let written = self.write(&opened, planned, state, reason, &marks, held.lease()).await;
@@ -190,30 +226,12 @@ impl Sandpiper {
         marks: &[StepMark],
         lease: &sandpiper_engine::store::Lease,
     ) -> Result<Vec<Entry>, Fault> {
-        let entries = self.entries_of(opened, &planned.change.id).await?;
-        let newest = entries.iter().rev().find(|entry| entry.record.state.is_some());
-        let Some(newest) = newest.filter(|entry| Some(entry.sequence) == planned.newest()) else {
-            return Err(Fault::usage(format!("change `{}` was tried again meanwhile", planned.change.id))
-                .with_help("look at it again: `sandpiper issue list`"));
-        };
-        let record = Record {
-            run_id: self.owner.run_id.clone(),
-            state: Some(state),
-            started_at: now(),
-            finished_at: Some(now()),
-            duration_ms: None,
-            host: self.owner.host.clone(),
-            operator: self.owner.operator.clone(),
-            reason: Some(self.secrets.redact(reason).into_owned()),
-            error: None,
-            calls: 0,
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            ..newest.record.clone()
-        };
+        let (newest, _) = self.newest_of(opened, planned).await?;
+        let record = Record { state: Some(state), ..self.said(newest.record.clone(), reason) };
         for mark in marks {
             opened.systems.store().put_step(lease, &planned.change.id, mark).await?;
         }
-        let draft = Draft { record, condition: Condition::Newest(Some(newest.sequence)) };
+        let draft = Draft { record, condition: Condition::Newest(Some(newest.sequence)), calls: None };
         let appended = opened.systems.store().append(lease, &[draft]).await?;
         Ok(appended.0.into_iter().flatten().collect())
     }
@@ -226,13 +244,15 @@ fn nothing_finished(id: &str) -> Fault {
     )
 }
 
-fn issue(stage: &StageName, planned: &Planned, entries: &[Entry], marks: &[StepMark]) -> Option<Issue> {
+fn issue(
+    stage: &StageName,
+    planned: &Planned,
+    newest: &Entry,
+    error: Option<RecordedError>,
+    marks: &[StepMark],
+) -> Option<Issue> {
+    let state = planned.state.as_ref()?;
     let (last_step, doubtful_step) = journal::steps(marks);
-    let newest = entries.iter().rev().find(|entry| entry.record.state.is_some())?;
-    let failed = entries
-        .iter()
-        .rev()
-        .find(|entry| entry.record.attempt_id == newest.record.attempt_id && entry.record.error.is_some());
     let id = planned.change.id.as_str();
     let system = &newest.record.target_system;
     let help = if matches!(newest.record.state, Some(State::Undoing | State::UndoFailed)) {
@@ -243,11 +263,11 @@ fn issue(stage: &StageName, planned: &Planned, entries: &[Entry], marks: &[StepM
     Some(Issue {
         change_id: id.to_owned(),
         stage: stage.as_str().to_owned(),
-        state: newest.record.state?,
+        state: state.state,
         since: newest.record.finished_at.unwrap_or(newest.record.started_at),
-        attempt: newest.record.attempt,
-        mode: newest.record.mode,
-        error: failed.and_then(|entry| entry.record.error.clone()),
+        attempt: state.attempt,
+        mode: state.mode,
+        error,
         last_step,
         doubtful_step,
         help,

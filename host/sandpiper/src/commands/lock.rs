@@ -2,7 +2,7 @@
 
 use sandpiper_engine::change::{ChangeId, Recovery};
 use sandpiper_engine::digest::Digest;
-use sandpiper_engine::entry::{Mode, Record};
+use sandpiper_engine::entry::Record;
 use sandpiper_engine::fault::Fault;
 use sandpiper_engine::scope::{LockKey, StageName};
 use sandpiper_engine::store::LockStatus;
@@ -74,11 +74,12 @@ impl Sandpiper {
             stage: stage.clone(),
             order,
             file_name: None,
+            name: "-".to_owned(),
             author: self.owner.operator.clone(),
             state: None,
-            attempt: 0,
+            attempt: None,
             target_system: "-".into(),
-            mode: Mode::Direct,
+            mode: None,
             recovery: Recovery::ManualIntervention,
             digest: Digest::ZERO,
             meaning: Digest::ZERO,
@@ -93,6 +94,7 @@ impl Sandpiper {
             labels: Vec::new(),
             variables: None,
             calls: 0,
+            calls_cut: false,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         })
     }

@@ -1,9 +1,12 @@
 //! One module for each command, and what they share: a project that was opened.
 
+mod accept;
 mod after_undo;
 pub(crate) mod apply;
-mod audit;
+pub mod audit;
+mod baseline;
 mod builder;
+mod drift;
 pub(crate) mod inspect;
 pub(crate) mod issue;
 mod lock;
@@ -17,9 +20,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use sandpiper_engine::change::ChangeId;
-use sandpiper_engine::entry::{Sequence, State};
+use sandpiper_engine::entry::{Entry, Record, Sequence, State};
 use sandpiper_engine::fault::{Fault, Problem};
-use sandpiper_engine::plan::{Answers, Deviation, DeviationKind, Plan, Selection, plan as plan_changes};
+use sandpiper_engine::plan::{
+    Answers, Deviation, DeviationKind, Plan, Planned, Selection, plan as plan_changes,
+};
 use sandpiper_engine::policy::Reaction;
 use sandpiper_engine::recovery::{self, Decision, Verdict};
 use sandpiper_engine::scope::Scope;
@@ -29,14 +34,16 @@ use sandpiper_runtime::Runtime;
 
 pub use builder::Builder;
 
+use crate::clock::now;
 use crate::config::Config;
 use crate::load::{self, Changes};
+use crate::lock::Leases;
 use crate::observer::{Event, Observer};
 use crate::process::is_gone;
 use crate::project::{self, FileKind, Memory, Options};
-use crate::report::{ChangeReport, StageReport};
+use crate::report::{ChangeReport, Exit, Finished, StageReport};
 use crate::secrets::Secrets;
-use crate::stopping::Stopper;
+use crate::stopping::{Asked, Stopper};
 use crate::systems::Systems;
 use crate::templates::Templates;
 
@@ -130,6 +137,60 @@ impl Sandpiper {
     /// Who this process is, for those who wait for its leases: asked only where one is taken.
     fn owner(&self) -> Owner {
         Owner { process: crate::process::identity(), ..self.owner.clone() }
+    }
+
+    /// The leases of a command that writes entries of its own.
+    fn leases(&self, store: &Arc<dyn Store>) -> Leases {
+        let (stopper, observer) = (self.stopper.clone(), self.observer.clone());
+        Leases::new(store.clone(), self.owner(), self.config.lock, stopper, observer)
+    }
+
+    /// What a fault means for a command that is not a run: told to stop while it waited, it ends as it was told.
+    fn exit_of(&self, fault: &Fault) -> Exit {
+        let told = self.stopper.asked().filter(|_| fault.code == "interrupted");
+        told.map_or_else(|| Exit::before_anything(fault), Asked::exit)
+    }
+
+    /// A command that ended with a fault, and recorded nothing.
+    fn refused<T: Default>(&self, fault: Fault) -> Finished<T> {
+        let exit = self.exit_of(&fault);
+        Finished { exit, ..Finished::refused(self.secrets.redact_fault(fault)) }
+    }
+
+    /// What the changes can see of the configuration.
+    fn variables(&self) -> Vec<(String, String)> {
+        self.config.variables.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+
+    /// A change's newest entry with what the audit says of the change, if both are still those that were planned on.
+    async fn newest_of(&self, opened: &Opened, planned: &Planned) -> Result<(Entry, ChangeState), Fault> {
+        let store = opened.systems.store();
+        let id = &planned.change.id;
+        let state = store.states(&self.scope()).await?.and_then(|mut states| states.remove(id));
+        let newest = self.newest_entry(opened, planned).await?;
+        match newest.zip(state) {
+            Some((newest, state)) if newest.sequence == state.sequence => Ok((newest, state)),
+            _ => Err(Fault::usage(format!("change `{id}` was tried again meanwhile"))
+                .with_help("look at it again: `sandpiper status`")),
+        }
+    }
+
+    /// What a person says of a change, on top of its newest entry: to be completed by whoever writes it.
+    fn said(&self, newest: Record, reason: &str) -> Record {
+        Record {
+            run_id: self.owner.run_id.clone(),
+            started_at: now(),
+            finished_at: Some(now()),
+            duration_ms: None,
+            host: self.owner.host.clone(),
+            operator: self.owner.operator.clone(),
+            reason: Some(self.secrets.redact(reason).into_owned()),
+            error: None,
+            calls: 0,
+            calls_cut: false,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            ..newest
+        }
     }
 
     /// The audit store, for commands that need no files.
@@ -296,9 +357,11 @@ impl Sandpiper {
 fn deviation_help(deviation: &Deviation) -> String {
     match deviation.kind {
         DeviationKind::Modified => {
-            "put the file back as it was, and write a new change for what is to be different; or allow it with `policy: \
-             { on-modified: warn }`"
-                .to_owned()
+            format!(
+                "put the file back as it was, and write a new change for what is to be different; or say that the edit is \
+                 meant: `sandpiper accept {} --reason ..`",
+                deviation.change_id
+            )
         }
         DeviationKind::Missing => {
             "put the file back; an older release simply does not have it, which `policy: { on-missing: ignore }` allows"
@@ -308,6 +371,22 @@ fn deviation_help(deviation: &Deviation) -> String {
             "give it an order after the applied ones; or decide with `policy: { on-out-of-order: fail }` or `ignore`".to_owned()
         }
     }
+}
+
+/// Whether the recovery table leaves a change alone, because it is applied.
+fn counts_as_applied(planned: &Planned) -> bool {
+    planned.state.as_ref().is_some_and(|state| {
+        let recovery = state.recovery.stricter(planned.change.recovery);
+        recovery::decide(Some((state.state, state.mode)), recovery) == Decision::Skip
+    })
+}
+
+/// A person says why.
+fn reason_given(reason: &str) -> Result<(), Fault> {
+    if reason.trim().is_empty() {
+        return Err(Fault::usage("`--reason` is empty").with_help("say why: it is kept in the audit"));
+    }
+    Ok(())
 }
 
 /// What the recovery table says of changes that were left in doubt and have no `verify` to be asked.

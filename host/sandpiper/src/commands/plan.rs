@@ -8,7 +8,9 @@ use sandpiper_engine::fault::Fault;
 use sandpiper_engine::plan::{Action, Plan, Planned};
 
 use super::{Sandpiper, Select};
+use crate::config::Config;
 use crate::report::{Exit, Finished, PlanAction, PlanChange, PlanReport, PlanStage};
+use crate::run::idle;
 use crate::run::ready::Ready;
 
 impl Sandpiper {
@@ -40,10 +42,11 @@ impl Sandpiper {
         }
         let (mut warnings, refusal) = self.deviations(&plan, &opened.changes);
         warnings.extend(opened.warnings);
+        warnings.extend(readied.values().filter_map(|ready| idle::warning(ready)));
         if let Some(fault) = &refusal {
             warnings.extend(fault.problems.iter().cloned());
         }
-        let mut report = report(&plan, &readied);
+        let mut report = report(&plan, &readied, &opened.changes.config);
         self.show_missing(&missing, &mut report).await?;
         let blocked = plan.stages.iter().any(|stage| stage.is_blocked());
         let exit = match (blocked, &refusal, report.pending) {
@@ -56,10 +59,11 @@ impl Sandpiper {
     }
 }
 
-fn report(plan: &Plan, readied: &BTreeMap<ChangeId, Arc<Ready>>) -> PlanReport {
+fn report(plan: &Plan, readied: &BTreeMap<ChangeId, Arc<Ready>>, config: &Config) -> PlanReport {
     let stages = plan.stages.iter().map(|stage| {
         let changes = stage.changes.iter().map(|planned| change(planned, readied.get(&planned.change.id)));
-        PlanStage { name: stage.name.as_str().to_owned(), changes: changes.collect() }
+        let atomic = config.stages.iter().any(|it| it.name == stage.name && it.atomic);
+        PlanStage { name: stage.name.as_str().to_owned(), atomic, changes: changes.collect() }
     });
     PlanReport { stages: stages.collect(), pending: plan.pending() }
 }
@@ -85,6 +89,7 @@ fn change(planned: &Planned, ready: Option<&Arc<Ready>>) -> PlanChange {
         target_system: planned.change.target_system.as_str().to_owned(),
         action,
         mode,
+        attempts: ready.map_or(0, |ready| ready.retry.map_or(1, |retry| retry.attempts)),
         reason,
     }
 }

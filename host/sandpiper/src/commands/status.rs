@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use sandpiper_engine::change::ChangeId;
 use sandpiper_engine::entry::Entry;
 use sandpiper_engine::fault::Fault;
-use sandpiper_engine::plan::{Plan, Planned};
+use sandpiper_engine::plan::{Action, Plan, Planned};
 use sandpiper_engine::state::ChangeState;
 use sandpiper_engine::store::EntryQuery;
 
@@ -13,27 +13,29 @@ use super::{Opened, Sandpiper, Select};
 use crate::report::{Exit, Finished, StatusChange, StatusReport, StatusStage};
 
 impl Sandpiper {
-    /// Each change and its state. With `check` the exit code tells: the first of 4 (a person is needed), 6 (integrity),
-    /// 3 (something is pending).
-    pub async fn status(&self, check: bool) -> Finished<StatusReport> {
-        match self.states(check).await {
+    /// Each change and its state. With `verify` the changes that count as applied are asked whether they are there. With
+    /// `check` the exit code tells: the first of 4 (a person is needed), 6 (integrity, drift), 3 (something is pending).
+    pub async fn status(&self, check: bool, verify: bool) -> Finished<StatusReport> {
+        match self.states(check, verify).await {
             Ok(finished) => finished,
-            Err(fault) => Finished::refused(self.secrets.redact_fault(fault)),
+            Err(fault) => self.refused(fault),
         }
     }
 
-    async fn states(&self, check: bool) -> Result<Finished<StatusReport>, Fault> {
+    async fn states(&self, check: bool, verify: bool) -> Result<Finished<StatusReport>, Fault> {
         let (opened, _, plan) = self.open_and_plan(&Select::default()).await?;
+        let drift = if verify { Some(self.drift(&opened, &plan).await?) } else { None };
         let (mut warnings, refusal) = self.deviations(&plan, &opened.changes);
         warnings.extend(opened.warnings.iter().cloned());
         let applications = self.applications(&opened).await?;
-        let report = report(&plan, &applications, self.stage.as_deref());
-        let exit = match (check, report.issues, &refusal, report.pending) {
+        let report = StatusReport { drift, ..report(&plan, &applications, self.stage.as_deref()) };
+        let drifted = report.drift.as_ref().is_some_and(|drift| !drift.is_empty());
+        let exit = match (check, report.issues, refusal.is_some() || drifted, report.pending) {
             (false, ..) => Exit::Done,
             (true, 1.., ..) => Exit::Manual,
-            (true, 0, Some(_), _) => Exit::Integrity,
-            (true, 0, None, 1..) => Exit::Pending,
-            (true, 0, None, 0) => Exit::Done,
+            (true, 0, true, _) => Exit::Integrity,
+            (true, 0, false, 1..) => Exit::Pending,
+            (true, 0, false, 0) => Exit::Done,
         };
         let error = refusal.filter(|_| exit == Exit::Integrity);
         Ok(Finished { exit, error, warnings, body: report })
@@ -48,14 +50,13 @@ impl Sandpiper {
         for entry in store.entries(&newest).await? {
             found.insert(entry.record.change_id.clone(), entry);
         }
-        for state in states.values() {
-            let Some(applied) = &state.applied else { continue };
-            if found.get(&state.change_id).is_none_or(|entry| entry.sequence != applied.sequence) {
-                let query = EntryQuery::of_change(self.scope(), state.change_id.clone());
-                let entries = store.entries(&query).await?;
-                let entry = entries.into_iter().find(|entry| entry.sequence == applied.sequence);
-                found.extend(entry.map(|entry| (state.change_id.clone(), entry)));
-            }
+        let earlier = states.values().filter_map(|state| {
+            let applied = state.applied.as_ref()?.sequence;
+            found.get(&state.change_id).is_none_or(|entry| entry.sequence != applied).then_some(applied)
+        });
+        let earlier = EntryQuery { places: Some(earlier.collect()), ..EntryQuery::all(self.scope()) };
+        for entry in store.entries(&earlier).await? {
+            found.insert(entry.record.change_id.clone(), entry);
         }
         found.retain(|id, entry| {
             let applied = states.get(id).and_then(|state| state.applied.as_ref());
@@ -88,7 +89,7 @@ fn report(plan: &Plan, applications: &HashMap<ChangeId, Entry>, only: Option<&st
         stage.changes.sort_by(|a, b| a.order.cmp(&b.order));
     }
     let issues = stages.iter().flat_map(|stage| &stage.changes).filter(|change| change.blocked).count();
-    StatusReport { stages, pending: plan.pending(), issues }
+    StatusReport { stages, pending: plan.pending(), issues, drift: None }
 }
 
 fn change(planned: &Planned, applied: Option<&Entry>) -> StatusChange {
@@ -105,6 +106,7 @@ fn change(planned: &Planned, applied: Option<&Entry>) -> StatusChange {
         missing: false,
         rebuilt: planned.rebuilt,
         blocked: planned.needs_person,
+        excluded: planned.action == Action::Exclude,
         applied_at: applied.and_then(|entry| entry.record.finished_at),
         duration_ms: applied.and_then(|entry| entry.record.duration_ms),
     }
@@ -119,7 +121,7 @@ fn missing(state: &ChangeState, applied: Option<&Entry>) -> StatusChange {
     StatusChange {
         id: state.change_id.as_str().to_owned(),
         order: state.order.as_str().to_owned(),
-        name: String::new(),
+        name: state.name.clone(),
         author: applied.map(|entry| entry.record.author.clone()).unwrap_or_default(),
         target_system: state.target_system.as_str().to_owned(),
         state: Some(state.state),
@@ -128,6 +130,7 @@ fn missing(state: &ChangeState, applied: Option<&Entry>) -> StatusChange {
         missing: true,
         rebuilt: false,
         blocked: Planned::without_file(state).needs_person,
+        excluded: false,
         applied_at: applied.and_then(|entry| entry.record.finished_at),
         duration_ms: applied.and_then(|entry| entry.record.duration_ms),
     }

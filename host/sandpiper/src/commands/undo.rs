@@ -103,7 +103,7 @@ impl Sandpiper {
     async fn undo_planned(&self, undo: &Undo) -> Result<Finished<PlanReport>, Fault> {
         let opened = self.open().await?;
         let chosen = self.chosen(&opened, undo).await?;
-        let stages = self.shown(&chosen).await?;
+        let stages = self.as_stages(&chosen).await?;
         let pending = chosen.plan.changes.iter().filter(|it| it.is_selected).count();
         let report = PlanReport { stages, pending };
         Ok(Finished { warnings: opened.warnings.clone(), ..Finished::done(report) })
@@ -186,7 +186,7 @@ impl Sandpiper {
     }
 
     /// The stages of a plan, as the document shows them. The systems are checked, as they are before a run.
-    async fn shown(&self, chosen: &Chosen) -> Result<Vec<PlanStage>, Fault> {
+    async fn as_stages(&self, chosen: &Chosen) -> Result<Vec<PlanStage>, Fault> {
         let (mut stages, mut checked): (Vec<PlanStage>, Vec<_>) = (Vec::new(), Vec::new());
         for it in &chosen.plan.changes {
             let prepared = chosen.prepared.get(&it.change_id);
@@ -197,7 +197,8 @@ impl Sandpiper {
             match stages.iter_mut().find(|stage| stage.name == it.stage.as_str()) {
                 Some(stage) => stage.changes.push(change),
                 None => {
-                    stages.push(PlanStage { name: it.stage.as_str().to_owned(), changes: vec![change] });
+                    let name = it.stage.as_str().to_owned();
+                    stages.push(PlanStage { name, atomic: false, changes: vec![change] });
                 }
             }
         }
@@ -233,10 +234,11 @@ fn shown(it: &Planned, prepared: Option<&Prepared>) -> PlanChange {
     PlanChange {
         id: it.change_id.as_str().to_owned(),
         order: ready.map_or(&it.state.order, |ready| &ready.change.order).as_str().to_owned(),
-        name: ready.map(|ready| ready.change.name.to_string()).unwrap_or_default(),
+        name: ready.map_or_else(|| it.state.name.clone(), |ready| ready.change.name.to_string()),
         target_system: it.state.target_system.as_str().to_owned(),
         action,
         mode: Some(ready.map_or(it.state.mode, |ready| ready.mode)),
+        attempts: u32::from(it.action == Action::Undo),
         reason,
     }
 }
@@ -300,7 +302,7 @@ impl Sandpiper {
     pub(super) async fn show_missing(&self, missing: &Missing, report: &mut PlanReport) -> Result<(), Fault> {
         let Some(chosen) = &missing.chosen else { return Ok(()) };
         report.pending += chosen.plan.changes.iter().filter(|it| it.is_selected).count();
-        for mut stage in self.shown(chosen).await? {
+        for mut stage in self.as_stages(chosen).await? {
             match report.stages.iter_mut().find(|known| known.name == stage.name) {
                 Some(known) => {
                     // Those that only stand in the way are in the plan of `apply` too.

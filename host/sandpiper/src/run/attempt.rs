@@ -16,13 +16,13 @@ use sandpiper_runtime::stop::{Stop, StopReason};
 use sandpiper_runtime::target::{CommitError, Fence, Opening, ProofError, Seal, Session, TargetError, Turn};
 
 use crate::clock::{milliseconds, now};
+use crate::run::calls::Recorder;
 use crate::run::guest_host::AttemptHost;
 use crate::run::journal::{Journal, Journaled};
 use crate::run::ready::{Program, Ready};
 use crate::run::stage::StageRun;
 use crate::run::taken_back::TakenBack;
 use crate::run::undo;
-use crate::stopping::Told;
 
 /// A `started` entry that was, or may be, written together with the end of the attempt before.
 #[derive(Debug, Clone)]
@@ -72,15 +72,19 @@ pub(super) struct Running<'a> {
     begin: Begin<'a>,
     pub(super) clock: Instant,
     stop: Stop,
-    session: Option<Box<dyn Session>>,
+    pub(super) session: Option<Box<dyn Session>>,
     /// Steps that ran, so that exactly those are taken back.
     ran: usize,
     /// Where what a direct change written as data does is recorded, statement by statement, until it went wrong.
     journal: Option<Arc<Journal>>,
     calls: u64,
+    /// What is recorded of them, one by one.
+    pub(super) recorder: Arc<Recorder>,
     /// Whether its transaction was committed.
-    committed: bool,
+    pub(super) committed: bool,
     next_started: bool,
+    /// Whether the call that failed may succeed on the next attempt.
+    transient: bool,
 }
 
 /// Carries out one attempt. The caller holds the turn on the target system.
@@ -89,9 +93,11 @@ pub(crate) async fn attempt(run: &StageRun<'_>, ready: &Arc<Ready>, begin: Begin
     if begin.over_leftovers {
         machine.begins_over_leftovers();
     }
-    let mut running = Running::new(run, ready, begin);
+    let stop = Stop::new();
+    run.held.guards(&stop);
     // The rollback of a direct change is not told: it runs to its end.
-    let _told = running.is_told();
+    let _told = run.core.stopper.tells(&stop);
+    let mut running = Running::new(run, ready, begin, stop);
     let conclusion = loop {
         let outcome = running.carry_out(command).await;
         match machine.next(outcome) {
@@ -108,9 +114,7 @@ pub(crate) async fn attempt(run: &StageRun<'_>, ready: &Arc<Ready>, begin: Begin
 
 impl<'a> Running<'a> {
     /// An attempt of which nothing was done yet.
-    pub(super) fn new(run: &'a StageRun<'a>, ready: &'a Arc<Ready>, begin: Begin<'a>) -> Self {
-        let stop = Stop::new();
-        run.held.guards(&stop);
+    pub(super) fn new(run: &'a StageRun<'a>, ready: &'a Arc<Ready>, begin: Begin<'a>, stop: Stop) -> Self {
         let journal = if begin.undoes.is_some() { None } else { journal(run, ready) };
         Self {
             run,
@@ -122,14 +126,11 @@ impl<'a> Running<'a> {
             ran: 0,
             journal,
             calls: 0,
+            recorder: Arc::new(recorder(run, ready)),
             committed: false,
             next_started: false,
+            transient: false,
         }
-    }
-
-    /// Told of a stop for as long as what this gives lives.
-    pub(super) fn is_told(&self) -> Told {
-        self.run.core.stopper.tells(&self.stop)
     }
 
     /// Carries out one command.
@@ -150,11 +151,15 @@ impl<'a> Running<'a> {
             return Outcome::LeaseLost(self.lost());
         }
         let mut drafts: Vec<Draft> = notes.iter().map(|note| self.draft(note)).collect();
+        if let Some(first) = drafts.first_mut() {
+            first.calls = self.recorder.calls().unwritten();
+        }
         let rides = notes.iter().any(|note| note.state == State::Applied);
         drafts.extend(self.rider().filter(|_| rides).cloned());
         match self.run.core.store.append(self.run.held.lease(), &drafts).await {
             Ok(appended) => {
                 self.appended(&appended, notes.len());
+                self.recorder.calls().are_written();
                 Outcome::Done
             }
             Err(error) => self.refused(error),
@@ -170,11 +175,11 @@ impl<'a> Running<'a> {
         self.next_started = entries.len() > own && entries.last().is_some_and(Option::is_some);
     }
 
-    fn draft(&self, note: &Note<Fault>) -> Draft {
+    pub(super) fn draft(&self, note: &Note<Fault>) -> Draft {
         let started = &self.begin.started;
         let mut record = self.run.record(self.ready, started, note.state, note.mode);
         record.error = note.fault.as_ref().map(|fault| self.run.core.redacted(RecordedError::from(fault)));
-        let mut condition = Condition::Always;
+        let mut condition = Condition::SameAttempt;
         if let Some(application) = self.begin.undoes.filter(|_| note.state.is_applied()) {
             record = undo::still_applied(application, record);
         }
@@ -185,11 +190,12 @@ impl<'a> Running<'a> {
             record.finished_at = Some(now());
             record.duration_ms = Some(milliseconds(self.clock.elapsed()));
             record.calls = self.calls;
+            record.calls_cut = self.recorder.calls().is_cut();
         }
-        Draft { record, condition }
+        Draft { record, condition, calls: None }
     }
 
-    async fn open(&mut self) -> Outcome<Fault> {
+    pub(super) async fn open(&mut self) -> Outcome<Fault> {
         if self.run.held.is_lost() {
             return Outcome::LeaseLost(self.lost());
         }
@@ -217,7 +223,7 @@ impl<'a> Running<'a> {
         self.run.fence()
     }
 
-    async fn call(&mut self, part: Part) -> Outcome<Fault> {
+    pub(super) async fn call(&mut self, part: Part) -> Outcome<Fault> {
         let undoes = self.begin.undoes.is_some();
         // What an earlier stop left behind must not end the rollback before it begins, unless the lease is lost.
         if part == Part::Rollback && !undoes && self.stop.reason() != Some(StopReason::LeaseLost) {
@@ -240,11 +246,9 @@ impl<'a> Running<'a> {
         {
             return Outcome::Precondition(fault);
         }
-        let host = Arc::new(AttemptHost::new(
-            self.run.core.clone(),
-            self.ready.clone(),
-            self.run.held.lease().clone(),
-        ));
+        let lease = self.run.held.lease().clone();
+        let host = AttemptHost::new(self.run.core.clone(), self.ready.clone(), lease);
+        let host = Arc::new(host.recording(self.recorder.clone()));
         let mut failure = None;
         for mut call in calls {
             if part == Part::Apply {
@@ -297,7 +301,10 @@ impl<'a> Running<'a> {
                     };
                     let touched = self.ready.has_one_step() || partly;
                     self.ran += usize::from(part == Part::Apply && touched);
-                    failure.get_or_insert((call, error));
+                    if failure.is_none() {
+                        self.transient = returned.transient;
+                        failure = Some((call, error));
+                    }
                     if is_over {
                         break;
                     }
@@ -338,7 +345,13 @@ impl<'a> Running<'a> {
 
     async fn prove(&mut self) -> Outcome<Fault> {
         let Some(session) = &mut self.session else { return Outcome::Failed(Fault::bug("nothing to prove")) };
-        match session.prove().await {
+        let proved = session.prove().await;
+        self.proved(proved)
+    }
+
+    /// What a proof says, or its lack.
+    pub(super) fn proved(&self, proved: Result<(), ProofError>) -> Outcome<Fault> {
+        match proved {
             Ok(()) if self.run.held.is_lost() => Outcome::LeaseLost(self.lost()),
             Ok(()) => Outcome::Done,
             Err(ProofError::Ended(message)) => Outcome::Ended(self.ended(&message)),
@@ -358,7 +371,8 @@ impl<'a> Running<'a> {
         }
         let mut drafts = Vec::new();
         if self.ready.mode == Mode::Shared {
-            drafts.push(self.draft(&Note { state: self.done(), mode: Mode::Shared, fault: None }));
+            let done = self.draft(&Note { state: self.done(), mode: Mode::Shared, fault: None });
+            drafts.push(Draft { calls: self.recorder.calls().unwritten(), ..done });
             drafts.extend(self.rider().cloned());
         }
         let seal = match self.ready.mode {
@@ -373,15 +387,23 @@ impl<'a> Running<'a> {
                 }
                 Outcome::Done
             }
-            Err(CommitError::Target(TargetError::Fenced)) => Outcome::LeaseLost(self.lost()),
-            Err(CommitError::Target(error)) => Outcome::Refused(error.into()),
-            Err(CommitError::Entries(error)) => self.refused(error),
-            Err(CommitError::Violated(message)) => self.violated(message),
-            Err(CommitError::Ended(message)) => Outcome::Ended(self.ended(&message)),
-            Err(CommitError::Unknown(message)) => {
+            Err(error) => self.not_committed(error),
+        }
+    }
+
+    /// What a commit that did not succeed means for the attempt.
+    pub(super) fn not_committed(&self, error: CommitError) -> Outcome<Fault> {
+        match error {
+            CommitError::Target(TargetError::Fenced) => Outcome::LeaseLost(self.lost()),
+            CommitError::Target(error) => Outcome::Refused(error.into()),
+            CommitError::Entries(error) => self.refused(error),
+            CommitError::Violated(message) => self.violated(message),
+            CommitError::Ended(message) => Outcome::Ended(self.ended(&message)),
+            CommitError::Unknown(message) => {
                 let message = format!("the answer to the commit was lost: {message}");
-                let fault =
-                    Fault::new("target::unreachable", Blame::Target, message).with_effect(Effect::Unknown);
+                let fault = Fault::new("target::unreachable", Blame::Target, message)
+                    .with_effect(Effect::Unknown)
+                    .with_transience(true);
                 Outcome::Unknown(
                     fault.with_help("run the same command again: it finds out what became of it first"),
                 )
@@ -395,14 +417,16 @@ impl<'a> Running<'a> {
     }
 
     /// First the fence row, which waits until the old transaction has ended; then the marker, or the shared entry.
-    async fn settle(&mut self) -> Outcome<Fault> {
+    pub(super) async fn settle(&mut self) -> Outcome<Fault> {
         let id = &self.begin.started.id;
         let there = match self.ready.target.fence(&self.fence()).await {
             Ok(()) if self.ready.mode == Mode::Marked => self.ready.target.has_marker(id).await,
-            Ok(()) => match self.run.has_recorded(&self.ready.change.id, id, self.done()).await {
-                Ok(there) => Ok(there),
-                Err(fault) => return Outcome::Unknown(fault),
-            },
+            Ok(()) => {
+                match self.run.has_recorded(&self.ready.change.id, id, self.done(), self.begin.newest).await {
+                    Ok(there) => Ok(there),
+                    Err(fault) => return Outcome::Unknown(fault),
+                }
+            }
             Err(error) => Err(error),
         };
         match there {
@@ -420,6 +444,11 @@ impl<'a> Running<'a> {
             Err(error) => Outcome::Failed(Fault::from(error).with_effect(Effect::Unknown)),
         }
     }
+}
+
+fn recorder(run: &StageRun<'_>, ready: &Ready) -> Recorder {
+    let target = ready.change.target_system.clone();
+    Recorder::new(&run.core.changes.config, run.core.secrets.clone(), target)
 }
 
 /// A change written as data that runs outside of a transaction is recorded statement by statement.

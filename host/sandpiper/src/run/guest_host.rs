@@ -6,10 +6,12 @@ use async_trait::async_trait;
 use sandpiper_engine::entry::{AttemptId, Mode};
 use sandpiper_engine::store::Lease;
 use sandpiper_runtime::guest::{GuestHost, Level};
+use sandpiper_runtime::handle_call::HandleCall;
 use sandpiper_runtime::target::{Fence, Opening, Session};
 
 use crate::observer::Event;
 use crate::run::Core;
+use crate::run::calls::Recorder;
 use crate::run::ready::Ready;
 
 /// What one part of one attempt is lent besides its target system.
@@ -19,19 +21,19 @@ pub(crate) struct AttemptHost {
     lease: Lease,
     /// In a transaction a checkpoint commits and dies with it: this attempt alone can see it.
     checkpoint: Mutex<Option<Vec<u8>>>,
-    /// Whether it is only asked what is there.
-    looks_only: bool,
+    /// Where its calls are recorded, if they are.
+    recorder: Option<Arc<Recorder>>,
 }
 
 impl AttemptHost {
     /// For one part of one attempt under a lease.
     pub(crate) fn new(core: Arc<Core>, ready: Arc<Ready>, lease: Lease) -> Self {
-        Self { core, ready, lease, checkpoint: Mutex::default(), looks_only: false }
+        Self { core, ready, lease, checkpoint: Mutex::default(), recorder: None }
     }
 
-    /// For `verify`: whatever it opens is lent for reading, and it keeps nothing.
-    pub(crate) fn looking(core: Arc<Core>, ready: Arc<Ready>, lease: Lease) -> Self {
-        Self { looks_only: true, ..Self::new(core, ready, lease) }
+    /// The same, recording its calls.
+    pub(crate) fn recording(self, recorder: Arc<Recorder>) -> Self {
+        Self { recorder: Some(recorder), ..self }
     }
 
     fn id(&self) -> &str {
@@ -50,6 +52,12 @@ impl GuestHost for AttemptHost {
         self.core.observer.event(&Event::Progress { id: self.id(), done, total });
     }
 
+    fn called(&self, call: &HandleCall<'_>) {
+        if let Some(recorder) = &self.recorder {
+            recorder.record(call);
+        }
+    }
+
     async fn open(&self, system: &str) -> Result<Box<dyn Session>, String> {
         let Some((_, target)) = self.ready.uses.iter().find(|(name, _)| name.as_str() == system) else {
             return Err(format!("`{system}` is not among the systems in `uses`"));
@@ -57,7 +65,6 @@ impl GuestHost for AttemptHost {
         // Only the one system that commits may be written to; a direct change may write to several.
         let opening = match self.ready.mode {
             Mode::Shared | Mode::Marked => Opening::ReadOnly,
-            Mode::Direct if self.looks_only => Opening::ReadOnly,
             Mode::Direct => Opening::Attempt {
                 id: AttemptId(uuid::Uuid::new_v4().to_string().into()),
                 mode: Mode::Direct,
@@ -74,9 +81,6 @@ impl GuestHost for AttemptHost {
     }
 
     async fn save_checkpoint(&self, data: &[u8]) -> Result<(), String> {
-        if self.looks_only {
-            return Err("`verify` keeps no checkpoint".to_owned());
-        }
         if self.ready.mode == Mode::Direct {
             let saved = self.core.store.put_checkpoint(&self.lease, &self.ready.change.id, data).await;
             return saved.map_err(|error| self.core.secrets.redact(&error.to_string()).into_owned());

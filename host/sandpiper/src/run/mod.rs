@@ -3,17 +3,25 @@
 //! [`Core`] is what all stages share; [`schedule`] starts each stage when those that it is after are complete, on a
 //! thread of its own, because guests and embedded databases compute on the thread that calls them.
 
+pub(crate) mod again;
+pub(crate) mod atomic;
 pub(crate) mod attempt;
+pub(crate) mod calls;
 pub(crate) mod guest_host;
+pub(crate) mod idle;
 pub(crate) mod journal;
+pub(crate) mod notes;
+pub(crate) mod one_transaction;
 pub(crate) mod outcome;
 pub(crate) mod prepare;
 pub(crate) mod ready;
+pub(crate) mod record;
 pub(crate) mod schedule;
 pub(crate) mod settle;
 pub(crate) mod stage;
 mod taken_back;
 pub(crate) mod undo;
+pub(crate) mod verify;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,11 +36,11 @@ use sandpiper_engine::scope::{Scope, StageName};
 use sandpiper_engine::store::{Owner, Store};
 use sandpiper_runtime::Runtime;
 
-use crate::clock::now;
 use crate::load::Changes;
 use crate::lock::Leases;
 use crate::observer::Observer;
 use crate::run::ready::{Program, Ready};
+use crate::run::record::Origin;
 use crate::secrets::Secrets;
 use crate::stopping::Stopper;
 use crate::systems::Systems;
@@ -80,6 +88,11 @@ impl Core {
             .ok_or_else(|| Fault::bug(format!("stage `{name}` is not in its own plan")))
     }
 
+    /// Whether all that is pending in a stage is one transaction.
+    pub(crate) fn is_atomic(&self, name: &StageName) -> bool {
+        self.changes.config.stages.iter().any(|stage| stage.name == *name && stage.atomic)
+    }
+
     /// The stage as the plan from before the first lease has it.
     pub(crate) fn first_plan(&self, name: &StageName) -> &PlannedStage {
         static EMPTY: std::sync::OnceLock<PlannedStage> = std::sync::OnceLock::new();
@@ -110,75 +123,49 @@ impl Core {
 
     /// Keeps the bytes of changes and of what runs them, and what components said of themselves, all in one commit.
     pub(crate) async fn keep_artifacts(&self, readied: &[Arc<Ready>]) -> Result<(), Fault> {
-        let mut artifacts: BTreeMap<Digest, Arc<[u8]>> = BTreeMap::new();
-        if self.keeps_artifacts {
-            for ready in readied {
-                if let Some(bytes) = self.changes.bytes(&ready.change.id) {
-                    artifacts.insert(ready.change.digest, bytes);
-                }
-                if let (Program::Data(data), Some(digest)) = (&ready.program, ready.change.template_digest) {
-                    artifacts.insert(digest, data.template.bytes().clone());
-                }
-            }
-        }
-        let artifacts: Vec<(Digest, Arc<[u8]>)> = artifacts.into_iter().collect();
-        Ok(self.store.keep(&artifacts, &self.changes.new_descriptions(readied)).await?)
+        let artifacts = if self.keeps_artifacts { artifacts(&self.changes, readied) } else { Vec::new() };
+        Ok(self
+            .store
+            .keep(&artifacts, &self.changes.new_descriptions(readied.iter().map(|ready| &ready.change)))
+            .await?)
     }
 
     /// The same for every attempt of one change: what systems with idempotency keys take.
     pub(crate) fn idempotency_key(&self, id: &ChangeId) -> String {
-        let Scope { service, environment, tenant } = &self.scope;
-        let tenant = tenant.as_deref().unwrap_or_default();
-        let parts = [&self.store_identity, service, environment, tenant, id.as_str()];
-        let parts: Vec<&[u8]> = parts.iter().flat_map(|part| [part.as_bytes(), b"\0".as_slice()]).collect();
-        Digest::of_parts(&parts).to_string()
+        idempotency_key(&self.store_identity, &self.scope, id)
     }
 
     /// An entry about a change, to be completed by whoever writes it.
     pub(crate) fn record(&self, change: &Change, stage: &StageName, mode: Mode) -> Record {
-        Record {
-            run_id: self.owner.run_id.clone(),
-            attempt_id: None,
-            scope: self.scope.clone(),
-            change_id: change.id.clone(),
-            stage: stage.clone(),
-            order: change.order.clone(),
-            file_name: None,
-            author: change.author.to_string(),
-            state: None,
-            attempt: 1,
-            target_system: change.target_system.clone(),
-            mode,
-            recovery: change.recovery,
-            digest: change.digest,
-            meaning: change.meaning,
-            template_digest: change.template_digest,
-            started_at: now(),
-            finished_at: None,
-            duration_ms: None,
-            host: self.owner.host.clone(),
-            operator: self.owner.operator.clone(),
-            reason: None,
-            error: None,
-            labels: change.labels.clone(),
-            variables: self.variables_digest(),
-            calls: 0,
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-        }
-    }
-
-    fn variables_digest(&self) -> Option<Digest> {
-        (!self.variables.is_empty()).then(|| {
-            let parts = self
-                .variables
-                .iter()
-                .flat_map(|(name, value)| [name.as_bytes(), b"\0", value.as_bytes(), b"\0"]);
-            Digest::of_parts(&parts.collect::<Vec<_>>())
-        })
+        Origin { owner: &self.owner, scope: &self.scope, variables: &self.variables }
+            .record(change, stage, mode)
     }
 
     /// A fault free of secrets.
     pub(crate) fn redacted_fault(&self, fault: Fault) -> Fault {
         self.secrets.redact_fault(fault)
     }
+}
+
+/// The bytes of changes and of what runs them, by their digests.
+pub(crate) fn artifacts(changes: &Changes, readied: &[Arc<Ready>]) -> Vec<(Digest, Arc<[u8]>)> {
+    let mut artifacts: BTreeMap<Digest, Arc<[u8]>> = BTreeMap::new();
+    for ready in readied {
+        if let Some(bytes) = changes.bytes(&ready.change.id) {
+            artifacts.insert(ready.change.digest, bytes);
+        }
+        if let (Program::Data(data), Some(digest)) = (&ready.program, ready.change.template_digest) {
+            artifacts.insert(digest, data.template.bytes().clone());
+        }
+    }
+    artifacts.into_iter().collect()
+}
+
+/// The same for every attempt of one change: what systems with idempotency keys take.
+pub(crate) fn idempotency_key(store: &str, scope: &Scope, id: &ChangeId) -> String {
+    let Scope { service, environment, tenant } = scope;
+    let tenant = tenant.as_deref().unwrap_or_default();
+    let parts = [store, service, environment, tenant, id.as_str()];
+    let parts: Vec<&[u8]> = parts.iter().flat_map(|part| [part.as_bytes(), b"\0".as_slice()]).collect();
+    Digest::of_parts(&parts).to_string()
 }

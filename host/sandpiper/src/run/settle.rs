@@ -7,14 +7,14 @@ use sandpiper_engine::fault::{Blame, Fault};
 use sandpiper_engine::plan::{Action, Planned};
 use sandpiper_engine::recovery::{self, Settled, Verdict};
 use sandpiper_engine::store::{AppendError, Condition, Draft};
-use sandpiper_runtime::guest::{self, Answer, Context, Loan};
+use sandpiper_runtime::guest;
 use sandpiper_runtime::stop::Stop;
-use sandpiper_runtime::target::{Opening, Target};
+use sandpiper_runtime::target::Target;
 
 use crate::clock::now;
-use crate::run::guest_host::AttemptHost;
 use crate::run::ready::Ready;
 use crate::run::stage::StageRun;
+use crate::run::verify::Asker;
 
 /// What was found out.
 pub(crate) struct Found {
@@ -90,7 +90,7 @@ pub(crate) async fn settle(
         version: env!("CARGO_PKG_VERSION").to_owned(),
         ..newest.record
     };
-    let draft = Draft { record, condition: Condition::Newest(planned.newest()) };
+    let draft = Draft { record, condition: Condition::Newest(planned.newest()), calls: None };
     match run.core.store.append(run.held.lease(), &[draft]).await {
         // Somebody settled it meanwhile: what is there now is planned on.
         Err(AppendError::Superseded(_)) => return Ok(Found { answer, recorded_applied: false }),
@@ -105,26 +105,21 @@ pub(crate) async fn settle(
 
 /// Asks the change whether it is applied, with handles that only read.
 async fn verdict(run: &StageRun<'_>, ready: &Arc<Ready>, target: &dyn Target) -> Result<Verdict, Fault> {
-    let Some((component, call)) = ready.verify() else { return Ok(Verdict::Unclear) };
-    let session = target.open(&Opening::ReadOnly).await?;
+    let core = run.core;
+    let asker = Asker {
+        runtime: &core.runtime,
+        store: &core.store,
+        store_identity: &core.store_identity,
+        scope: &core.scope,
+        variables: &core.variables,
+        secrets: &core.secrets,
+        observer: &core.observer,
+    };
     let stop = Stop::new();
     run.held.guards(&stop);
-    stop.on_stop(session.interrupter());
-    let context = Context {
-        idempotency_key: run.core.idempotency_key(&ready.change.id),
-        attempt: 0,
-        tenant: run.core.scope.tenant.clone(),
-        variables: run.core.variables.clone(),
-        uses: ready.uses.iter().map(|(name, _)| name.as_str().to_owned()).collect(),
-    };
-    let host = Arc::new(AttemptHost::looking(run.core.clone(), ready.clone(), run.held.lease().clone()));
-    let loan = Loan { session, context, host, stop, deadline: ready.deadline };
-    let returned = run.core.runtime.call(component, call, loan).await;
-    drop(returned.session.close().await);
-    Ok(match returned.answer {
-        Ok(Answer::Verdict(guest::Verdict::Applied)) => Verdict::Applied,
-        Ok(Answer::Verdict(guest::Verdict::NotApplied)) => Verdict::NotApplied,
-        // A verify that fails cannot tell.
-        Ok(_) | Err(_) => Verdict::Unclear,
+    Ok(match asker.ask(ready, target, stop).await?.map(|asked| asked.verdict) {
+        Some(guest::Verdict::Applied) => Verdict::Applied,
+        Some(guest::Verdict::NotApplied) => Verdict::NotApplied,
+        Some(guest::Verdict::PartlyApplied | guest::Verdict::Unknown) | None => Verdict::Unclear,
     })
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use sandpiper_engine::attempt::Conclusion;
 use sandpiper_engine::change::ChangeId;
@@ -21,9 +22,10 @@ use crate::report::{ChangeOutcome, Exit, StageOutcome};
 use crate::run::Core;
 use crate::run::attempt::{Begin, Started, attempt};
 use crate::run::journal;
+use crate::run::notes;
 use crate::run::outcome::{ChangeResult, Results, StageEnd, result, stage_end};
 use crate::run::ready::{Program, Ready};
-use crate::run::{settle, undo};
+use crate::run::{again, atomic, settle, undo};
 use crate::stopping::Stopper;
 
 /// What all attempts of one stage share.
@@ -67,7 +69,7 @@ impl StageRun<'_> {
         Record {
             attempt_id: Some(started.id.clone()),
             state: Some(state),
-            attempt: started.number,
+            attempt: Some(started.number),
             started_at: started.at,
             file_name: ready.file_name(),
             ..self.core.record(change, self.stage, mode)
@@ -76,23 +78,21 @@ impl StageRun<'_> {
 
     /// The entry of a change with a given place in the chain.
     pub(crate) async fn newest_of(&self, id: &ChangeId, sequence: Sequence) -> Result<Option<Entry>, Fault> {
-        let entries = self.entries_of(id).await?;
-        Ok(entries.into_iter().find(|entry| entry.sequence == sequence))
+        let query = EntryQuery::at(self.core.scope.clone(), sequence);
+        let entries = self.core.store.entries(&query).await?;
+        Ok(entries.into_iter().find(|entry| entry.record.change_id == *id))
     }
 
-    async fn entries_of(&self, id: &ChangeId) -> Result<Vec<Entry>, Fault> {
-        let query = EntryQuery::of_change(self.core.scope.clone(), id.clone());
-        Ok(self.core.store.entries(&query).await?)
-    }
-
-    /// Whether the audit has a state for an attempt.
+    /// Whether the audit has a state for an attempt that was planned on an entry.
     pub(crate) async fn has_recorded(
         &self,
         id: &ChangeId,
         attempt: &AttemptId,
         state: State,
+        planned_on: Option<Sequence>,
     ) -> Result<bool, Fault> {
-        let entries = self.entries_of(id).await?;
+        let query = EntryQuery::of_change(self.core.scope.clone(), id.clone());
+        let entries = self.core.store.entries(&EntryQuery { after: planned_on, ..query }).await?;
         Ok(entries.iter().any(|entry| {
             entry.record.state == Some(state) && entry.record.attempt_id.as_ref() == Some(attempt)
         }))
@@ -169,6 +169,8 @@ async fn under_lease(
                     duration_ms: None,
                     error: None,
                     exit: Exit::Done,
+                    attempts: 0,
+                    again: false,
                 };
                 results.insert(doubtful.change.id.clone(), result);
             } else if let Some(newest) = doubtful.newest() {
@@ -176,8 +178,15 @@ async fn under_lease(
             }
             continue;
         }
-        match apply_all(run, &planned, results).await? {
+        notes::write(run, &planned).await?;
+        let progress = match run.core.is_atomic(run.stage) {
+            true => atomic::apply(run, &planned, results).await?,
+            false => apply_all(run, &planned, results).await?,
+        };
+        match progress {
             Progress::Over => return Ok(()),
+            Progress::TryAgain(pause) if again::waits(run, pause).await => {}
+            Progress::TryAgain(_) => return Ok(()),
             // Another run was faster with one of them: what is there now is planned on.
             Progress::PlanAgain if replans < MOST_REPLANS => {
                 replans += 1;
@@ -219,9 +228,20 @@ fn is_in_doubt(action: Action) -> bool {
     matches!(action, Action::LookForMarker | Action::AskVerify(_))
 }
 
-enum Progress {
+pub(crate) enum Progress {
     Over,
     PlanAgain,
+    /// A change failed that is tried again after a pause, on what is there then.
+    TryAgain(Duration),
+}
+
+/// What is to be applied, in order: what this run is not done with.
+pub(crate) fn to_do<'p>(planned: &'p PlannedStage, results: &Results) -> Vec<&'p Planned> {
+    let is_open = |it: &&Planned| {
+        matches!(it.action, Action::Apply | Action::Resume)
+            && results.get(&it.change.id).is_none_or(|result| result.again)
+    };
+    planned.changes.iter().filter(is_open).collect()
 }
 
 /// Applies what is planned, in order, until one fails. The next change's `started` rides in the commit of the one
@@ -231,13 +251,7 @@ async fn apply_all(
     planned: &PlannedStage,
     results: &mut Results,
 ) -> Result<Progress, Fault> {
-    let todo: Vec<&Planned> = planned
-        .changes
-        .iter()
-        .filter(|it| {
-            matches!(it.action, Action::Apply | Action::Resume) && !results.contains_key(&it.change.id)
-        })
-        .collect();
+    let todo = to_do(planned, results);
     let mut readied: Vec<Arc<Ready>> = Vec::with_capacity(todo.len());
     for planned in &todo {
         readied.push(run.core.ready(planned)?);
@@ -261,7 +275,7 @@ async fn apply_all(
         let next = next.filter(|(_, next)| rides(ready, next)).map(|(planned, next)| {
             let started = run.starts(planned);
             let record = run.record(next, &started, State::Started, next.mode);
-            (started, Draft { record, condition: Condition::NewestOrDrop(planned.newest()) })
+            (started, Draft { record, condition: Condition::NewestOrDrop(planned.newest()), calls: None })
         });
         let id = planned.change.id.as_str();
         run.core.observer.event(&Event::ChangeStarted { stage: run.stage.as_str(), id, mode: ready.mode });
@@ -297,7 +311,15 @@ async fn apply_all(
             // A marker that stays is garbage, not a fault: the attempt's end is recorded.
             drop(ready.target.forget_markers(&[started.id]).await);
         }
-        let result = result(run.core, ready, planned, ended);
+        let attempts = again::attempts(results, &planned.change.id);
+        let pause = again::pause(run, ready, attempts, &ended.conclusion);
+        let result =
+            ChangeResult { attempts, again: pause.is_some(), ..result(run.core, ready, planned, ended) };
+        if let Some(pause) = pause {
+            again::tell(run, ready, &result, pause);
+            results.insert(planned.change.id.clone(), result);
+            return Ok(Progress::TryAgain(pause));
+        }
         let report = result.report(planned, was_applied.then_some(State::Applied));
         run.core.observer.event(&Event::ChangeFinished { stage: run.stage.as_str(), change: &report });
         results.insert(planned.change.id.clone(), result);
@@ -344,6 +366,8 @@ fn edited(mode: Mode, fault: Fault) -> ChangeResult {
         duration_ms: None,
         error: Some(fault),
         exit: Exit::Manual,
+        attempts: 0,
+        again: false,
     }
 }
 
@@ -353,7 +377,8 @@ fn rides(now: &Ready, next: &Ready) -> bool {
 }
 
 impl StageRun<'_> {
-    fn starts(&self, planned: &Planned) -> Started {
+    /// The beginning of an attempt.
+    pub(crate) fn starts(&self, planned: &Planned) -> Started {
         let number = planned.state.as_ref().map_or(1, ChangeState::next_attempt);
         Started { id: self.attempt_id(), at: now(), number }
     }

@@ -3,6 +3,7 @@
 mod cursors;
 mod foreign_keys;
 mod leases;
+mod pruning;
 mod sessions;
 mod sql;
 mod stores;
@@ -52,11 +53,12 @@ fn record(id: &str, state: State) -> Record {
         stage: "schema".into(),
         order: "0001".parse().unwrap(),
         file_name: Some("_0001__A.sql".into()),
+        name: "Name".into(),
         author: "ada".into(),
         state: Some(state),
-        attempt: 1,
+        attempt: Some(1),
         target_system: "db".into(),
-        mode: Mode::Shared,
+        mode: Some(Mode::Shared),
         recovery: Recovery::ManualIntervention,
         digest: Digest::of(b"x"),
         meaning: Digest::of(b"y"),
@@ -71,12 +73,13 @@ fn record(id: &str, state: State) -> Record {
         labels: vec![("ü".into(), "\"change_id\":\"b\"".into())],
         variables: None,
         calls: 0,
+        calls_cut: false,
         version: "0.1.0".into(),
     }
 }
 
 fn draft(id: &str, state: State, condition: Condition) -> Draft {
-    Draft { record: record(id, state), condition }
+    Draft { record: record(id, state), condition, calls: None }
 }
 
 fn always(id: &str, state: State) -> Draft {

@@ -141,7 +141,7 @@ fn a_query_selects_by_change_newest_place_and_count() {
     let (store, lease) = place.leased();
     let mut note = record("a", State::Applied);
     note.state = None;
-    let note = Draft { record: note, condition: Condition::Always };
+    let note = Draft { record: note, condition: Condition::Always, calls: None };
     let drafts =
         [always("a", State::Started), always("b", State::Started), always("a", State::Applied), note];
     append(&store, &lease, &drafts).unwrap();
@@ -153,8 +153,25 @@ fn a_query_selects_by_change_newest_place_and_count() {
     assert_eq!(places(EntryQuery { change_id: ChangeId::new("a").ok(), ..all.clone() }), [1, 3, 4]);
     assert_eq!(places(EntryQuery { change_id: ChangeId::new("b").ok(), ..all.clone() }), [2]);
     assert_eq!(places(EntryQuery { newest_only: true, ..all.clone() }), [2, 3]);
+    assert_eq!(places(EntryQuery::at(scope(), Sequence(3))), [3]);
+    let some = [Sequence(4), Sequence(1), Sequence(9)].to_vec();
+    assert_eq!(places(EntryQuery { places: Some(some), ..all.clone() }), [1, 4]);
+    assert_eq!(places(EntryQuery { notes_only: true, ..all.clone() }), [4]);
     assert_eq!(places(EntryQuery { after: sequence(2), ..all.clone() }), [3, 4]);
     assert_eq!(places(EntryQuery { after: sequence(1), limit: Some(2), ..all }), [2, 3]);
+}
+
+#[test]
+fn the_state_follows_a_note_that_moves_its_change_and_the_chain_still_verifies() {
+    let place = Place::new();
+    let (store, lease) = place.leased();
+    append(&store, &lease, &[always("a", State::Started), always("a", State::Applied)]).unwrap();
+    let moved = Record { state: None, order: "0002".parse().unwrap(), ..record("a", State::Applied) };
+    append(&store, &lease, &[Draft { record: moved, condition: Condition::Always, calls: None }]).unwrap();
+    let states = run(store.states(&scope())).unwrap().unwrap();
+    let a = &states[&ChangeId::new("a").unwrap()];
+    assert_eq!((a.order.as_str(), a.state, a.sequence), ("0002", State::Applied, Sequence(2)));
+    assert_eq!(run(store.verify(&scope())).unwrap().broken, None);
 }
 
 #[test]
@@ -270,6 +287,24 @@ fn an_edited_removed_or_added_state_shows() {
 }
 
 #[test]
+fn calls_are_kept_beside_their_entry_and_long_ones_compressed() {
+    let place = Place::new();
+    let (store, lease) = place.leased();
+    let (short, long) = ("{}".to_owned(), "SELECT 1, ".repeat(10_000));
+    let with = |id: &str, calls: &str| Draft { calls: Some(calls.to_owned()), ..always(id, State::Applied) };
+    append(&store, &lease, &[with("a", &short), always("b", State::Applied), with("c", &long)]).unwrap();
+    let all = [Sequence(1), Sequence(2), Sequence(3), Sequence(4)];
+    let kept = run(store.calls(&scope(), &all)).unwrap();
+    assert_eq!(kept, [(Sequence(1), short), (Sequence(3), long)]);
+    assert!(place.number("SELECT length(calls) FROM sandpiper_entry WHERE sequence = 3") < 1_000);
+    assert_eq!(run(store.verify(&scope())).unwrap(), ChainReport { entries: 3, broken: None });
+    let other = Scope { tenant: Some("t".into()), ..scope() };
+    assert!(run(store.calls(&other, &all)).unwrap().is_empty());
+    place.plain().execute("UPDATE sandpiper_entry SET calls = zeroblob(9) WHERE sequence = 3", []).unwrap();
+    assert!(matches!(run(store.calls(&scope(), &all)), Err(StoreError::Damaged(_))));
+}
+
+#[test]
 fn an_artifact_is_kept_once_compressed_and_checked() {
     let place = Place::new();
     let (store, _) = place.leased();
@@ -301,4 +336,21 @@ fn descriptions_are_found_by_digest() {
     run(store.keep(&[], &[(a, "{}".to_owned())])).unwrap();
     run(store.keep(&[], &[(a, "{\"id\":1}".to_owned())])).unwrap();
     assert_eq!(run(store.descriptions(&[b, a])).unwrap(), [(a, "{\"id\":1}".to_owned())]);
+}
+
+#[test]
+fn what_ends_an_attempt_follows_its_own_entries_alone() {
+    let place = Place::new();
+    let (store, lease) = place.leased();
+    let of = |attempt: &str, state| {
+        let draft = draft("a", state, Condition::SameAttempt);
+        Draft { record: Record { attempt_id: Some(AttemptId(attempt.into())), ..draft.record }, ..draft }
+    };
+    let superseded = Err(AppendError::Superseded(ChangeId::new("a").unwrap()));
+    assert_eq!(append(&store, &lease, &[of("attempt", State::Applied)]), superseded, "it never began");
+    append(&store, &lease, &[always("a", State::Started)]).unwrap();
+    let batch = [always("b", State::Started), of("another", State::Applied)];
+    assert_eq!(append(&store, &lease, &batch), superseded);
+    append(&store, &lease, &[of("attempt", State::Failed), of("attempt", State::RolledBack)]).unwrap();
+    assert_eq!(run(store.entries(&EntryQuery::all(scope()))).unwrap().len(), 3);
 }

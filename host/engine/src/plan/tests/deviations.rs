@@ -33,6 +33,30 @@ fn an_edited_change_is_modified() {
 }
 
 #[test]
+fn an_accepted_edit_is_modified_no_more_and_the_file_as_it_ran_is() {
+    let a = change("a", 1);
+    let mut history = History::default();
+    history.applied("schema", &a).add("schema", &edited(&a), State::Applied, Mode::Shared);
+    assert_eq!(found(&[stage("schema", &[], &[edited(&a)])], &history), []);
+    let stages = [stage("schema", &[], &[a])];
+    assert_eq!(found(&stages, &history), one("plan::modified", "a"));
+    assert_eq!(
+        planned(&plan_all(&stages, &history), "a").state.as_ref().unwrap().applied.as_ref().unwrap().sequence,
+        Sequence(2)
+    );
+}
+
+#[test]
+fn a_move_that_was_noted_is_where_the_change_is() {
+    let (a, b) = (change("a", 1), change("b", 3));
+    let mut history = History::default();
+    history.applied("schema", &a);
+    let moved = Change { order: "0005".parse().unwrap(), ..a };
+    history.note("schema", &moved).applied("schema", &b);
+    assert_eq!(found(&[stage("schema", &[], &[b, moved])], &history), [], "`b` came after it had moved");
+}
+
+#[test]
 fn an_edited_change_that_runs_again_is_no_deviation() {
     for cadence in [Cadence::OnChange, Cadence::Always] {
         let a = Change { cadence, ..change("a", 1) };

@@ -1,5 +1,6 @@
 //! Stages, histories and plans to test the plan with.
 
+mod baselines;
 mod deviations;
 mod one_change;
 mod order;
@@ -55,11 +56,21 @@ struct History {
 impl History {
     /// Appends one entry.
     fn add(&mut self, stage: &str, change: &Change, state: State, mode: Mode) -> &mut Self {
+        self.append(stage, change, Some(state), mode)
+    }
+
+    /// Appends a note.
+    fn note(&mut self, stage: &str, change: &Change) -> &mut Self {
+        self.append(stage, change, None, Mode::Direct)
+    }
+
+    fn append(&mut self, stage: &str, change: &Change, state: Option<State>, mode: Mode) -> &mut Self {
         self.sequence += 1;
-        let mut record = crate::entry::tests::record(change.id.as_str(), state);
+        let mut record = crate::entry::tests::record(change.id.as_str(), State::Applied);
+        record.state = state;
         record.stage = stage.into();
         record.order = change.order.clone();
-        record.mode = mode;
+        record.mode = Some(mode);
         record.recovery = change.recovery;
         record.digest = change.digest;
         record.meaning = change.meaning;

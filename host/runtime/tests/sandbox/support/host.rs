@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use sandpiper_runtime::guest::{GuestHost, Level};
+use sandpiper_runtime::handle_call::HandleCall;
 use sandpiper_runtime::target::Session;
 
 use super::{Api, ApiSession, Database, MemorySession};
@@ -12,6 +13,8 @@ use super::{Api, ApiSession, Database, MemorySession};
 pub(crate) struct Host {
     pub(crate) lines: Mutex<Vec<(Level, String)>>,
     pub(crate) progress: Mutex<Vec<(u64, u64)>>,
+    /// The calls that it was told of, in words.
+    pub(crate) calls: Mutex<Vec<String>>,
     pub(crate) checkpoint: Mutex<Option<Vec<u8>>>,
     /// The system `second`.
     pub(crate) second: Arc<Database>,
@@ -20,6 +23,10 @@ pub(crate) struct Host {
 }
 
 impl Host {
+    pub(crate) fn calls(&self) -> Vec<String> {
+        self.calls.lock().unwrap().clone()
+    }
+
     pub(crate) fn lines(&self) -> Vec<String> {
         self.lines.lock().unwrap().iter().map(|(_, line)| line.clone()).collect()
     }
@@ -34,6 +41,13 @@ impl GuestHost for Host {
 
     fn progress(&self, done: u64, total: u64) {
         self.progress.lock().unwrap().push((done, total));
+    }
+
+    fn called(&self, call: &HandleCall<'_>) {
+        let HandleCall { system, capability, operation, statement, passed, came, .. } = call;
+        let on = system
+            .map_or_else(|| capability.as_str().to_owned(), |name| format!("{name}:{}", capability.as_str()));
+        self.calls.lock().unwrap().push(format!("{on} {operation} {statement} {passed:?} {came:?}"));
     }
 
     async fn open(&self, system: &str) -> Result<Box<dyn Session>, String> {

@@ -12,7 +12,9 @@ impl Running<'_> {
     /// What an error of a call means for the attempt.
     pub(super) fn failed(&self, call: &Call, error: CallError) -> Outcome<Fault> {
         let effect = if self.ready.mode.is_transactional() { Effect::None } else { Effect::Unknown };
-        let fault = |code, blame, message: String| Fault::new(code, blame, message).with_effect(effect);
+        let fault = |code, blame, message: String| {
+            Fault::new(code, blame, message).with_effect(effect).with_transience(self.transient)
+        };
         match error {
             CallError::Precondition(message) => {
                 let wrote = self.has_written();
@@ -82,7 +84,7 @@ impl Running<'_> {
     }
 
     /// What an append that did not happen means for the attempt.
-    pub(super) fn refused(&self, error: AppendError) -> Outcome<Fault> {
+    pub(in crate::run) fn refused(&self, error: AppendError) -> Outcome<Fault> {
         match error {
             AppendError::LeaseLost => Outcome::LeaseLost(self.lost()),
             AppendError::Superseded(_) => Outcome::Superseded,
@@ -91,7 +93,7 @@ impl Running<'_> {
     }
 
     /// The lease is lost: in a transaction that was not committed, nothing remains.
-    pub(super) fn lost(&self) -> Fault {
+    pub(in crate::run) fn lost(&self) -> Fault {
         let nothing_remains = self.ready.mode.is_transactional() && !self.committed;
         Fault::lease_lost().with_effect(if nothing_remains { Effect::None } else { Effect::Unknown })
     }

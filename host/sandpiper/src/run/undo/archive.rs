@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sandpiper_engine::change::Change;
 use sandpiper_engine::digest::Digest;
-use sandpiper_engine::entry::{Entry, Record};
+use sandpiper_engine::entry::{Entry, Record, State};
 use sandpiper_engine::fault::{Fault, Place, Problem};
 use sandpiper_engine::plan::Stage;
 use sandpiper_engine::scope::Scope;
@@ -58,10 +58,9 @@ impl Archive<'_> {
     ///
     /// Everything that is wrong with it, and what the store says.
     pub(crate) async fn prepare(&self, planned: &Planned) -> Result<Prepared, Fault> {
-        let query = EntryQuery::of_change(self.scope.clone(), planned.change_id.clone());
-        let entries = self.store.entries(&query).await?;
-        let Some(application) = entries.into_iter().find(|entry| entry.sequence == planned.application())
-        else {
+        let query = EntryQuery::at(self.scope.clone(), planned.application());
+        let mut entries = self.store.entries(&query).await?.into_iter();
+        let Some(application) = entries.find(|entry| entry.record.change_id == planned.change_id) else {
             return Err(Fault::bug(format!("the entry that applied `{}` is not there", planned.change_id)));
         };
         let ready = self.ready(planned, &application.record).await.map_err(Fault::from_problems)?;
@@ -76,11 +75,13 @@ impl Archive<'_> {
         };
         self.is_configured(item, record)?;
         let template = match record.template_digest {
-            Some(digest) if !self.working_copy => Some(self.template(item, record, digest).await?),
+            Some(digest) if !self.working_copy && item.file.digest == record.digest => {
+                Some(self.template(item, record, digest).await?)
+            }
             _ => None,
         };
         let meaning = if item.file.digest == record.digest { record.meaning } else { item.file.meaning };
-        let change = Change { order: self.order(planned, record), meaning, ..item.change() };
+        let change = self.placed(planned, Change { meaning, ..item.change() });
         let ready = self.preparing.ready_to_undo(&change, item, template).await?;
         Ok(ready)
     }
@@ -110,8 +111,9 @@ impl Archive<'_> {
                 .map(Box::new)
                 .map(Found::Kept);
         }
-        // What a person accepted stands for what was applied.
-        let accepted = planned.state.applied.as_ref().map(|applied| applied.digest);
+        // Of what a person counted as applied nothing ran: what was accepted since stands for it.
+        let accepted = planned.state.applied.as_ref().filter(|_| record.state != Some(State::Applied));
+        let accepted = accepted.map(|applied| applied.digest);
         if let Some(item) = file.filter(|item| Some(item.file.digest) == accepted) {
             return Ok(Found::File(item));
         }
@@ -178,11 +180,14 @@ impl Archive<'_> {
         if problems.is_empty() { Ok(()) } else { Err(problems) }
     }
 
-    /// Its order in its stage now; where it has no file any more, the one that it had.
-    fn order(&self, planned: &Planned, record: &Record) -> sandpiper_engine::file_name::Order {
+    /// With its place in its stage now; where it has no file any more, with the one that was recorded last.
+    fn placed(&self, planned: &Planned, change: Change) -> Change {
         let changes = self.changes.stages.iter().flat_map(|Stage { changes, .. }| changes);
-        let change = changes.into_iter().find(|change| change.id == planned.change_id);
-        change.map_or(&record.order, |change| &change.order).clone()
+        let (order, name) = match changes.into_iter().find(|change| change.id == planned.change_id) {
+            Some(now) => (now.order.clone(), now.name.clone()),
+            None => (planned.state.order.clone(), planned.state.name.as_str().into()),
+        };
+        Change { order, name, ..change }
     }
 }
 

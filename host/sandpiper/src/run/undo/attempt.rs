@@ -6,6 +6,7 @@ use sandpiper_engine::attempt::Next;
 use sandpiper_engine::entry::State;
 use sandpiper_engine::fault::{Effect, Fault};
 use sandpiper_engine::undo::attempt::{Attempt, Conclusion};
+use sandpiper_runtime::stop::Stop;
 use sandpiper_runtime::target::Turn;
 
 use crate::clock::milliseconds;
@@ -25,8 +26,10 @@ pub(super) struct Ended {
 pub(super) async fn undo(run: &StageRun<'_>, ready: &Arc<Ready>, begin: Begin<'_>, _turn: &Turn) -> Ended {
     let stands = begin.undoes.and_then(|application| application.state).filter(|state| state.is_applied());
     let (mut machine, mut command) = Attempt::begin(ready.mode, stands.unwrap_or(State::Applied));
-    let mut running = Running::new(run, ready, begin);
-    let _told = running.is_told();
+    let stop = Stop::new();
+    run.held.guards(&stop);
+    let _told = run.core.stopper.tells(&stop);
+    let mut running = Running::new(run, ready, begin, stop);
     let conclusion = loop {
         let outcome = running.carry_out(command).await;
         match machine.next(outcome) {

@@ -80,10 +80,12 @@ pub(crate) async fn run(core: &Arc<Core>, request: Request) -> UndoEnd {
     run.outcomes.end(core, fault.map(|fault| core.redacted_fault(fault)))
 }
 
-/// What the audit says of a change whose undo did nothing: the same as before.
+/// What the audit says of a change whose undo did nothing: the same as before. It is an entry of the undo's
+/// own attempt all the same.
 pub(crate) fn still_applied(application: &Record, of_undo: Record) -> Record {
     Record {
         run_id: of_undo.run_id,
+        attempt_id: of_undo.attempt_id,
         started_at: of_undo.started_at,
         finished_at: of_undo.finished_at,
         duration_ms: of_undo.duration_ms,
@@ -91,10 +93,12 @@ pub(crate) fn still_applied(application: &Record, of_undo: Record) -> Record {
         operator: of_undo.operator,
         error: of_undo.error,
         calls: of_undo.calls,
+        calls_cut: of_undo.calls_cut,
         version: of_undo.version,
         state: of_undo.state,
         stage: of_undo.stage,
         order: of_undo.order,
+        name: of_undo.name,
         reason: Some("its undo took nothing back".to_owned()),
         ..application.clone()
     }
@@ -210,9 +214,10 @@ impl<'a> Run<'a> {
         Ok(!open.is_empty())
     }
 
-    /// Finds out what became of the first attempt in doubt; gives whether there was one.
+    /// Finds out what became of an attempt in doubt; gives whether there was one. The oldest comes first, so that of
+    /// an atomic stage no change is found to be applied before those that are ordered before it.
     async fn settles(&mut self, plan: &Plan) -> Result<bool, Fault> {
-        let doubtful = plan.changes.iter().find_map(|it| match it.action {
+        let doubtful = plan.changes.iter().rev().find_map(|it| match it.action {
             Action::Settle(decision) => Some((it, decision)),
             Action::Undo | Action::Blocked => None,
         });

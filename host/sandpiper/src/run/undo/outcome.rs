@@ -120,6 +120,7 @@ impl Outcomes {
             state: Some(state),
             duration_ms: Some(ended.duration_ms),
             error: fault.map(|fault| core.redacted_fault(fault)),
+            attempts: 1,
             ..of(it, ready)
         };
         self.became(it, report.clone());
@@ -189,7 +190,7 @@ fn untouched(it: &Planned) -> ChangeReport {
     ChangeReport {
         id: it.change_id.clone(),
         order: it.state.order.clone(),
-        name: "".into(),
+        name: it.state.name.as_str().into(),
         author: "".into(),
         target_system: it.state.target_system.clone(),
         outcome: ChangeOutcome::NotReached,
@@ -198,6 +199,7 @@ fn untouched(it: &Planned) -> ChangeReport {
         duration_ms: None,
         reason: it.reason.clone(),
         error: None,
+        attempts: 0,
     }
 }
 

@@ -1,0 +1,32 @@
+//! `audit verify`: whether the chain fits from its first entry to its last.
+
+use sandpiper_engine::fault::{Blame, Fault};
+
+use super::super::Sandpiper;
+use crate::report::{Exit, Finished, VerifyReport};
+
+impl Sandpiper {
+    /// Whether the chain fits from its first entry to its last.
+    pub async fn audit_verify(&self) -> Finished<VerifyReport> {
+        match self.chain().await {
+            Ok(finished) => finished,
+            Err(fault) => Finished::refused(self.secrets.redact_fault(fault)),
+        }
+    }
+
+    async fn chain(&self) -> Result<Finished<VerifyReport>, Fault> {
+        let report = self.store()?.verify(&self.scope()).await?;
+        let error = report.broken.as_ref().map(|(sequence, why)| {
+            Fault::new("audit::broken", Blame::Store, format!("the audit is broken at entry {sequence}: {why}")).with_help(
+                "somebody changed the store by hand, or it was damaged: compare it with a backup before you go on",
+            )
+        });
+        let body = VerifyReport {
+            valid: error.is_none(),
+            entries: report.entries,
+            first_broken: report.broken.map(|(sequence, _)| sequence),
+        };
+        let exit = if error.is_some() { Exit::Integrity } else { Exit::Done };
+        Ok(Finished { exit, error, warnings: Vec::new(), body })
+    }
+}
