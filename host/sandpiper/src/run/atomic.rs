@@ -197,9 +197,9 @@ impl Together<'_> {
         let committed = match self.mode {
             Mode::Shared => {
                 let applied = Note { state: State::Applied, mode: Mode::Shared, fault: None };
-                let with_calls = |member: &Member<'_>| Draft {
-                    calls: member.running.recorder.calls().unwritten(),
-                    ..member.draft(&applied)
+                let with_calls = |member: &Member<'_>| {
+                    let draft = member.draft(&applied);
+                    Draft { calls: member.running.recorder.calls().unwritten(), ..draft }
                 };
                 let drafts: Vec<Draft> = self.members.iter().map(with_calls).collect();
                 session.commit(Seal::Entries { lease: self.run.held.lease(), drafts: &drafts }).await
