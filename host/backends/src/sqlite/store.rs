@@ -21,6 +21,7 @@ use super::connection::{self, Access};
 use super::database::{Database, Writer};
 use super::errors::{Explain, code, is_busy, store_error};
 use super::{archive, calls, chain, lease, progress, prune, schema, states};
+use crate::compression::Compressor;
 
 /// An audit store: tables named `sandpiper_*` in a file, which may be that of a target system.
 pub struct SqliteStore {
@@ -277,7 +278,7 @@ impl Store for SqliteStore {
             return Ok(());
         }
         self.write_ahead(|connection| {
-            let mut compressor = archive::Compressor::new();
+            let mut compressor = Compressor::new();
             for (digest, bytes) in artifacts {
                 if !archive::has_artifact(connection, *digest)? {
                     archive::put_artifact(connection, *digest, bytes, &mut compressor)?;
