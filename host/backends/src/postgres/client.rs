@@ -13,6 +13,8 @@ use postgres_protocol::IsNull;
 use postgres_protocol::message::backend::{DataRowBody, Message, RowDescriptionBody};
 use postgres_protocol::message::frontend::{self, BindError};
 
+use sandpiper_runtime::guest::Level;
+
 use super::connect::Canceller;
 use super::errors::{Failure, ServerError};
 use super::wire::Wire;
@@ -47,6 +49,17 @@ pub(crate) enum Status {
 pub(crate) struct Notice {
     pub(crate) severity: String,
     pub(crate) message: String,
+}
+
+impl Notice {
+    /// How loud it is.
+    pub(crate) fn level(&self) -> Level {
+        match self.severity.as_str() {
+            "WARNING" => Level::Warn,
+            "DEBUG" | "DEBUG1" | "DEBUG2" | "DEBUG3" | "DEBUG4" | "DEBUG5" => Level::Debug,
+            _ => Level::Info,
+        }
+    }
 }
 
 /// A statement with its arguments, as it is sent.

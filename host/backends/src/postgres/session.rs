@@ -6,6 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use sandpiper_engine::entry::AttemptId;
 use sandpiper_engine::store::{AppendError, Appended};
+use sandpiper_runtime::guest::Level;
 use sandpiper_runtime::sql::SqlError;
 use sandpiper_runtime::sql::{CursorId, Sql};
 use sandpiper_runtime::target::{CommitError, Interrupter, ProofError, Seal, Session, TargetError};
@@ -191,6 +192,11 @@ impl Session for PostgresSession {
 
     fn has_written(&self) -> bool {
         self.written
+    }
+
+    fn take_notices(&mut self) -> Vec<(Level, String)> {
+        let notices = std::mem::take(&mut self.notices);
+        notices.into_iter().map(|notice| (notice.level(), notice.message)).collect()
     }
 
     async fn prove(&mut self) -> Result<(), ProofError> {

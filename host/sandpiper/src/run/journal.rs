@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use sandpiper_engine::change::ChangeId;
 use sandpiper_engine::digest::Digest;
 use sandpiper_engine::store::{Appended, Lease, StepMark};
-use sandpiper_runtime::guest::Step;
+use sandpiper_runtime::guest::{Level, Step};
 use sandpiper_runtime::sql::{Cursor, CursorId, Row, Sql, SqlError, Value};
 use sandpiper_runtime::target::{CommitError, Interrupter, ProofError, Seal, Session, TargetError};
 use sandpiper_sql_syntax::{Dialect, TransactionUse, classify, split};
@@ -231,6 +231,10 @@ impl Session for Journaled {
 
     fn has_written(&self) -> bool {
         self.session.has_written()
+    }
+
+    fn take_notices(&mut self) -> Vec<(Level, String)> {
+        self.session.take_notices()
     }
 
     async fn prove(&mut self) -> Result<(), ProofError> {
