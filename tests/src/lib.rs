@@ -5,6 +5,7 @@ mod database;
 mod outcome;
 mod process;
 mod project;
+mod servers;
 mod tree;
 mod words;
 
@@ -13,5 +14,6 @@ pub use database::{open, rows, schema};
 pub use outcome::Outcome;
 pub use process::{Running, environment};
 pub use project::{MARKED, Project, SHARED};
+pub use servers::{Certificates, Loss, PgBouncer, Postgres, PostgresDatabase, Proxy};
 pub use tree::{Tree, copy_folder};
 pub use words::words;
