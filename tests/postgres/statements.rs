@@ -4,7 +4,7 @@ use crate::Place;
 
 #[test]
 fn an_error_names_its_code_line_and_column() {
-    let Place { project, .. } = Place::new("shared");
+    let Place { project, database: _database } = Place::new("shared");
     project.sql("changes/_0001__T", "t", "CREATE TABLE t (n int PRIMARY KEY);");
     // The header is the first line.
     project.sql(
@@ -25,7 +25,7 @@ fn an_error_names_its_code_line_and_column() {
 
 #[test]
 fn detail_and_hint_are_told() {
-    let Place { project, .. } = Place::new("shared");
+    let Place { project, database: _database } = Place::new("shared");
     project.sql("changes/_0001__T", "t", "CREATE TABLE t (n int PRIMARY KEY);\nINSERT INTO t VALUES (1);");
     project.sql("changes/_0002__Twice", "twice", "INSERT INTO t VALUES (1);");
     let message =
@@ -35,7 +35,7 @@ fn detail_and_hint_are_told() {
 
 #[test]
 fn notices_are_in_the_log() {
-    let Place { project, .. } = Place::new("shared");
+    let Place { project, database: _database } = Place::new("shared");
     project.sql(
         "changes/_0001__N",
         "n",
@@ -119,7 +119,7 @@ fn a_statement_that_runs_past_its_deadline_is_ended_on_the_server() {
 
 #[test]
 fn psql_commands_and_copy_from_the_input_are_problems() {
-    let Place { project, .. } = Place::new("shared");
+    let Place { project, database: _database } = Place::new("shared");
     project.sql("changes/_0001__T", "t", "CREATE TABLE t (n int);\nCOPY t FROM STDIN;\n1\n\\.\n");
     project.json("apply").exits(2);
 }

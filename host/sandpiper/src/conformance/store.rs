@@ -376,7 +376,7 @@ pub fn notes_are_entries_that_change_no_state(place: &dyn StorePlace) {
 pub fn artifacts_and_descriptions_are_kept_by_digest(place: &dyn StorePlace) {
     let store = made(place);
     let large: Vec<u8> =
-        (0..1_000_000_u32).flat_map(|number| (number.wrapping_mul(number)).to_le_bytes()).collect();
+        (0..1_000_000_u32).flat_map(|number| number.wrapping_mul(number).to_le_bytes()).collect();
     let artifacts: Vec<(Digest, Arc<[u8]>)> = [large.as_slice(), b"", b"small"]
         .into_iter()
         .map(|bytes| (Digest::of(bytes), Arc::from(bytes)))
