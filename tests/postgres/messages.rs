@@ -22,7 +22,7 @@ fn told(url: &str, is_store: bool, code: &str, words: &[&str]) {
     }
     silent(&outcome);
     for file in project.tree().paths().into_iter().filter(|path| path.contains(".db")) {
-        let bytes = std::fs::read(project.path(&file)).unwrap_or_default();
+        let bytes = std::fs::read(project.path(file)).unwrap_or_default();
         for secret in [WRONG, Postgres::shared().password()] {
             assert!(!bytes.windows(secret.len()).any(|window| window == secret.as_bytes()), "in `{file}`");
         }

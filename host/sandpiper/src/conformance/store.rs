@@ -364,7 +364,7 @@ pub fn notes_are_entries_that_change_no_state(place: &dyn StorePlace) {
     let entries = run(store.append(&lease, &[always("a", State::Applied), note])).unwrap().0;
     let note = entries[1].clone().unwrap();
     let notes = EntryQuery { notes_only: true, ..EntryQuery::all(scope()) };
-    assert_eq!(run(store.entries(&notes)).unwrap(), [note.clone()]);
+    assert_eq!(run(store.entries(&notes)).unwrap(), std::slice::from_ref(&note));
     assert_eq!(run(store.entries(&EntryQuery::at(scope(), Sequence(2)))).unwrap(), [note]);
     let states = run(place.open().states(&scope())).unwrap().unwrap();
     let state = &states[&id("a")];
