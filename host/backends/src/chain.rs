@@ -78,6 +78,11 @@ pub(crate) fn link(
                 linked.entries.push(None);
                 continue;
             }
+            Condition::SameAttempt
+                if before.and_then(|state| state.attempt_id.as_ref()) != record.attempt_id.as_ref() =>
+            {
+                return Err(AppendError::Superseded(id.clone()));
+            }
             _ => {}
         }
         let sequence = Sequence(linked.head.sequence.0 + 1);

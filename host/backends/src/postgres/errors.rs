@@ -176,6 +176,11 @@ pub(crate) fn store_error(failure: &Failure) -> StoreError {
 }
 
 pub(crate) fn target_error(failure: &Failure) -> TargetError {
+    if let Failure::Server(error, _) = failure
+        && error.is_of_class("40")
+    {
+        return TargetError::Transient(error.said());
+    }
     match store_error(failure) {
         StoreError::Unreachable(why) => TargetError::Unreachable(why),
         StoreError::Rights(why) => TargetError::Rights(why),

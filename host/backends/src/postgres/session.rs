@@ -75,7 +75,7 @@ impl PostgresSession {
     }
 
     /// Refuses a call when the transaction stands no more.
-    pub(super) fn stands(&self) -> Result<(), SqlError> {
+    pub(super) fn standing(&self) -> Result<(), SqlError> {
         match &self.ended {
             Some(reason) => Err(SqlError::TransactionEnded(reason.clone())),
             None => Ok(()),
@@ -84,7 +84,7 @@ impl PostgresSession {
 
     /// The connection, for a call of the change's; what an earlier query left open on it is read to its end before.
     pub(super) async fn enter(&mut self) -> Result<OwnedMutexGuard<Client>, SqlError> {
-        self.stands()?;
+        self.standing()?;
         let mut client = self.client.clone().lock_owned().await;
         if let Some(query) = self.queries.values_mut().find(|query| query.holds_the_connection()) {
             let read = self.interrupt.guard(query.keep_rest(&mut client)).await;
@@ -129,6 +129,19 @@ impl PostgresSession {
         }
     }
 
+    /// Looks whether the transaction stands, and where it is about to be committed at what is checked `late` too.
+    async fn proven(&mut self, late: bool) -> Result<(), ProofError> {
+        if let Some(reason) = &self.ended {
+            return Err(ProofError::Ended(reason.clone()));
+        }
+        let Some(number) = self.transaction.as_ref().map(|transaction| transaction.number.clone()) else {
+            return Ok(());
+        };
+        let failed = self.failed.clone();
+        let mut client = self.end().await;
+        prove(&mut client, &number, failed.as_deref(), late).await
+    }
+
     /// Ends the part of the change: what it left open is closed, and no interruption reaches the connection any more.
     async fn end(&mut self) -> OwnedMutexGuard<Client> {
         self.interrupt.settle().await;
@@ -146,13 +159,18 @@ impl PostgresSession {
 fn refused(error: ServerError) -> CommitError {
     match error.code.get(..2) {
         // A constraint that is checked late, or what a trigger that runs late says.
-        Some("23" | "P0" | "40") => CommitError::Violated(error.said()),
+        Some("23" | "P0") => CommitError::Violated(error.said()),
         _ => target_error(&Failure::Server(Box::new(error), 0)).into(),
     }
 }
 
 /// Looks whether the connection is in the transaction that the host began.
-async fn prove(client: &mut Client, number: &str, failed: Option<&str>) -> Result<(), ProofError> {
+async fn prove(
+    client: &mut Client,
+    number: &str,
+    failed: Option<&str>,
+    late: bool,
+) -> Result<(), ProofError> {
     let ended = |why: &str| Err(ProofError::Ended(why.to_owned()));
     if let Some(why) = client.lost() {
         return Err(TargetError::Unreachable(why.to_owned()).into());
@@ -168,7 +186,8 @@ async fn prove(client: &mut Client, number: &str, failed: Option<&str>) -> Resul
         Status::Open => {}
     }
     // Constraints that are checked late are checked now, while it can still be said whose fault it is.
-    let proof = [Statement::plain("SET CONSTRAINTS ALL IMMEDIATE"), Statement::plain(NUMBER)];
+    let check = if late { "SET CONSTRAINTS ALL IMMEDIATE" } else { "" };
+    let proof = [Statement::plain(check), Statement::plain(NUMBER)];
     let answers = match client.batch(&proof).await {
         Err(Failure::Server(error, 0)) => return Err(ProofError::Violated(error.said())),
         other => other.in_target()?,
@@ -200,15 +219,11 @@ impl Session for PostgresSession {
     }
 
     async fn prove(&mut self) -> Result<(), ProofError> {
-        if let Some(reason) = &self.ended {
-            return Err(ProofError::Ended(reason.clone()));
-        }
-        let Some(number) = self.transaction.as_ref().map(|transaction| transaction.number.clone()) else {
-            return Ok(());
-        };
-        let failed = self.failed.clone();
-        let mut client = self.end().await;
-        prove(&mut client, &number, failed.as_deref()).await
+        self.proven(true).await
+    }
+
+    async fn stands(&mut self) -> Result<(), ProofError> {
+        self.proven(false).await
     }
 
     async fn commit(mut self: Box<Self>, seal: Seal<'_>) -> Result<Option<Appended>, CommitError> {
@@ -244,6 +259,26 @@ impl Session for PostgresSession {
     }
 }
 
+/// Writes the markers of attempts after the host's own statements, and reads each back.
+async fn mark<'a>(
+    client: &mut Client,
+    mut own: Vec<Statement<'a>>,
+    attempts: &'a [AttemptId],
+) -> Result<(), TargetError> {
+    own.extend(attempts.iter().flat_map(marks::write));
+    let answers = client.batch(&own).await.in_target()?;
+    // Each is written by one statement, and looked for by the next.
+    let looks = answers.iter().rev().step_by(2).take(attempts.len());
+    match looks.into_iter().any(|answer| answer.rows.is_empty()) {
+        false => Ok(()),
+        true => Err(TargetError::Refused(
+            "the marker of the attempt is not there after it was written: drop the trigger or rule on \
+             `sandpiper.sandpiper_marker`"
+                .to_owned(),
+        )),
+    }
+}
+
 /// Writes the seal and commits.
 async fn commit(
     client: &mut Client,
@@ -260,16 +295,11 @@ async fn commit(
     own.push(Statement::plain(NUMBER));
     let sealed = match seal {
         Seal::Marker => {
-            own.extend(marks::write(&transaction.attempt));
-            let answers = client.batch(&own).await.in_target()?;
-            if answers.last().is_none_or(|answer| answer.rows.is_empty()) {
-                return Err(TargetError::Refused(
-                    "the marker of the attempt is not there after it was written: drop the trigger or rule on \
-                     `sandpiper.sandpiper_marker`"
-                        .to_owned(),
-                )
-                .into());
-            }
+            mark(client, own, std::slice::from_ref(&transaction.attempt)).await?;
+            None
+        }
+        Seal::Markers(attempts) => {
+            mark(client, own, attempts).await?;
             None
         }
         Seal::Entries { lease, drafts } => {

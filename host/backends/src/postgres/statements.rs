@@ -141,7 +141,7 @@ impl Sql for PostgresSession {
         max_rows: u32,
         max_bytes: usize,
     ) -> Result<Vec<Row>, SqlError> {
-        self.stands()?;
+        self.standing()?;
         let Some(mut query) = self.queries.remove(&cursor) else { return Ok(Vec::new()) };
         let rows = max_rows.max(1) as usize;
         // Another one may hold the connection, this one may do so itself.
