@@ -153,10 +153,9 @@ impl Address {
             self.host = "localhost".to_owned();
         }
         if self.user.is_empty() {
-            self.user = std::env::var("USER")
-                .ok()
-                .filter(|user| !user.is_empty())
-                .ok_or("it names no user: write `postgres://user@host/database`")?;
+            // As PostgreSQL's programs do; its first account where nobody is logged in.
+            let user = std::env::var("USER").ok().filter(|user| !user.is_empty());
+            self.user = user.unwrap_or_else(|| "postgres".to_owned());
         }
         if self.database.is_empty() {
             self.database.clone_from(&self.user);
