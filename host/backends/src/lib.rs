@@ -7,6 +7,7 @@
 //! | --- | --- | --- | --- |
 //! | [`sqlite`] | [`sqlite::SqliteTarget`] | [`sqlite::SqliteStore`] | `sqlite` |
 
+pub mod crash;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
