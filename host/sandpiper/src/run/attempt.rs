@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use jiff::Timestamp;
+use sandpiper_backends::crash;
 use sandpiper_engine::attempt::{Attempt, Command, Conclusion, Next, Note, Outcome, Part};
 use sandpiper_engine::digest::Digest;
 use sandpiper_engine::entry::{AttemptId, Mode, RecordedError, Sequence, State};
@@ -19,6 +20,7 @@ use crate::run::guest_host::AttemptHost;
 use crate::run::journal::{Journal, Journaled};
 use crate::run::ready::{Program, Ready};
 use crate::run::stage::StageRun;
+use crate::stopping::Stopper;
 
 /// A `started` entry that was, or may be, written together with the end of the attempt before.
 #[derive(Debug, Clone)]
@@ -118,7 +120,9 @@ pub(crate) async fn attempt(run: &StageRun<'_>, ready: &Arc<Ready>, begin: Begin
 
 impl Running<'_> {
     async fn carry_out(&mut self, command: Command<Fault>) -> Outcome<Fault> {
-        match command {
+        let effect = command.name();
+        crash::before(effect);
+        let outcome = match command {
             Command::Append(notes) => self.append(&notes).await,
             Command::Open => self.open().await,
             Command::Call(part) => self.call(part).await,
@@ -126,7 +130,9 @@ impl Running<'_> {
             Command::Commit => self.commit().await,
             Command::Settle => self.settle().await,
             Command::Close => self.close().await,
-        }
+        };
+        crash::after(effect);
+        outcome
     }
 
     async fn append(&mut self, notes: &[Note<Fault>]) -> Outcome<Fault> {
@@ -214,6 +220,11 @@ impl Running<'_> {
         }
         let clock = Instant::now();
         if part == Part::Apply {
+            // Told to stop since it was chosen: it is over before it did anything, and that is recorded.
+            if self.run.core.stopper.asked().is_some() {
+                let what = format!("change `{}` began", self.ready.change.id);
+                return Outcome::Precondition(Stopper::fault(&what));
+            }
             self.ran = self.begin.finished.iter().take_while(|mark| mark.complete).count();
         }
         let (component, calls) = self.ready.calls(part, self.ran);
