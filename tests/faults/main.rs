@@ -1,9 +1,13 @@
 //! Processes that are killed, and processes that start at once: what must never be untrue afterwards.
 
 mod at_once;
+mod crash;
+mod crash_points;
 mod kills;
 mod moved;
+mod recover;
 mod signals;
+mod stories;
 
 use sandpiper_tests::{MARKED, Project, SHARED};
 

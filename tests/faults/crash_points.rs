@@ -1,0 +1,117 @@
+//! The real binary, ended at every point of a run that it passes: before and after each effect.
+//!
+//! A run is made once to see which points there are; so whatever is new in a run is covered as soon as it is there.
+
+use crate::crash::{Signal, each, points, run};
+use crate::recover::{assert_free, recover};
+use crate::stories::{COMPONENTS, FAILING, SMALL, Story, TRANSACTIONAL, WITHOUT_TRANSACTION};
+use sandpiper_tests::{Project, copy_folder};
+
+/// The points of an undisturbed run.
+fn all(story: &Story) -> Vec<String> {
+    let (points, outcome) = points(&(story.project)(), story.line);
+    outcome.exits(story.code);
+    assert!(points.len() > 30, "only {} points: {points:?}", points.len());
+    points
+}
+
+fn killed_everywhere(stories: &[Story]) {
+    for story in stories {
+        each(story.name, &all(story), |point| {
+            let project = (story.project)();
+            run(&project, story.line, point, Signal::Kill).exits(-9);
+            recover(story, &project);
+        });
+    }
+}
+
+#[test]
+fn a_transactional_change_killed_anywhere_needs_no_person() {
+    killed_everywhere(TRANSACTIONAL);
+}
+
+#[test]
+fn a_direct_change_killed_anywhere_needs_a_person_only_where_the_table_says_so() {
+    killed_everywhere(WITHOUT_TRANSACTION);
+}
+
+#[test]
+fn a_component_killed_anywhere_is_applied_once() {
+    killed_everywhere(COMPONENTS);
+}
+
+#[test]
+fn a_failing_change_killed_anywhere_leaves_nothing_behind() {
+    killed_everywhere(FAILING);
+}
+
+/// Whether something that outlives the process may have just been done.
+fn is_durable(point: &&String) -> bool {
+    point.starts_with("after sqlite commit") || point.starts_with("after sqlite statement")
+}
+
+#[test]
+fn a_recovery_that_is_killed_itself_is_put_right_too() {
+    for story in SMALL {
+        let firsts = all(story);
+        let firsts: Vec<&String> = firsts.iter().filter(is_durable).collect();
+        each(story.name, &firsts, |first| {
+            let killed = (story.project)();
+            run(&killed, story.line, first, Signal::Kill).exits(-9);
+            let again = || {
+                let copy = Project::empty();
+                copy_folder(killed.folder(), copy.folder());
+                copy
+            };
+            let (seconds, _) = points(&again(), story.line);
+            for second in seconds.iter().filter(is_durable) {
+                let project = again();
+                run(&project, story.line, second, Signal::Kill).exits(-9);
+                let told = std::panic::AssertUnwindSafe(|| recover(story, &project));
+                if let Err(panic) = std::panic::catch_unwind(told) {
+                    eprintln!("then {second:?}");
+                    std::panic::resume_unwind(panic);
+                }
+            }
+        });
+    }
+}
+
+/// A run that is told to stop at any point ends in good order: with the code of that signal, the end of each attempt
+/// recorded, its lock given back, and nothing in doubt.
+fn terminated_everywhere(stories: &[Story]) {
+    for story in stories {
+        each(story.name, &all(story), |point| {
+            let project = (story.project)();
+            let outcome = run(&project, story.line, point, Signal::Terminate);
+            let entries = project.json("audit list").exits(0).at("/entries");
+            for entry in entries.as_array().unwrap() {
+                assert_ne!(entry["state"], "started", "its end is not recorded: {entry:#}\n{outcome}");
+            }
+            // Before the first lock there is nothing to put in order.
+            let is_early = project.json("lock status").exits(0).at("/locks/0/token").is_null();
+            let issue = project.json("issue list").exits(0).at("/issues/0");
+            let expected = match (is_early, issue.is_null()) {
+                (true, _) => -15,
+                (false, true) => 143,
+                // Stopped between two statements: what is done of it is known exactly.
+                (false, false) => 4,
+            };
+            assert_eq!(outcome.code, expected, "told to stop:\n{outcome}");
+            assert_eq!(issue["doubtful_step"], serde_json::Value::Null);
+            assert_free(&project);
+            recover(story, &project);
+        });
+    }
+}
+
+#[test]
+fn a_transactional_run_that_is_told_to_stop_anywhere_stops_in_good_order() {
+    terminated_everywhere(TRANSACTIONAL);
+}
+
+#[test]
+fn a_direct_change_that_is_told_to_stop_anywhere_leaves_nothing_in_doubt() {
+    terminated_everywhere(WITHOUT_TRANSACTION.get(..1).unwrap());
+    terminated_everywhere(COMPONENTS.get(2..3).unwrap());
+}
