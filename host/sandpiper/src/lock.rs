@@ -157,12 +157,14 @@ impl HeldLease {
 
     /// Whether it was lost, or is too old to be relied on: nothing may be done under it any more.
     pub(crate) fn is_lost(&self) -> bool {
-        self.holding.lost.load(Ordering::SeqCst) || since_boot() >= lock(&self.holding.state).valid_until
+        self.holding.is_lost()
     }
 
     /// Stops `stop` when the lease is lost; at once when it is lost already.
     pub(crate) fn guards(&self, stop: &Stop) {
         lock(&self.holding.state).stop = Some(stop.clone());
+        let holding = Arc::downgrade(&self.holding);
+        stop.needs_lease(move || holding.upgrade().is_some_and(|holding| !holding.is_lost()));
         if self.is_lost() {
             stop.now(StopReason::LeaseLost);
         }
@@ -170,6 +172,10 @@ impl HeldLease {
 }
 
 impl Holding {
+    fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::SeqCst) || since_boot() >= lock(&self.state).valid_until
+    }
+
     fn lose(&self) {
         self.lost.store(true, Ordering::SeqCst);
         let stop = lock(&self.state).stop.clone();

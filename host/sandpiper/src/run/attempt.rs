@@ -95,10 +95,10 @@ pub(crate) async fn attempt(run: &StageRun<'_>, ready: &Arc<Ready>, begin: Begin
         ready,
         begin,
         clock: Instant::now(),
+        journal: journal(run, ready, &stop),
         stop,
         session: None,
         ran: 0,
-        journal: journal(run, ready),
         calls: 0,
         recorder: Arc::new(recorder(run, ready)),
         committed: false,
@@ -480,11 +480,11 @@ fn recorder(run: &StageRun<'_>, ready: &Ready) -> Recorder {
 }
 
 /// A change written as data that runs outside of a transaction is recorded statement by statement.
-fn journal(run: &StageRun<'_>, ready: &Ready) -> Option<Arc<Journal>> {
+fn journal(run: &StageRun<'_>, ready: &Ready, stop: &Stop) -> Option<Arc<Journal>> {
     let recorded = ready.mode == Mode::Direct && matches!(ready.program, Program::Data(_));
     recorded.then(|| {
         let (lease, id) = (run.held.lease().clone(), ready.change.id.clone());
-        Arc::new(Journal::new(run.core.clone(), lease, id, ready.target.kind()))
+        Arc::new(Journal::new(run.core.clone(), lease, stop.clone(), id, ready.target.kind()))
     })
 }
 

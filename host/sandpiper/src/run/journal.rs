@@ -10,6 +10,7 @@ use sandpiper_engine::digest::Digest;
 use sandpiper_engine::store::{Appended, Lease, StepMark};
 use sandpiper_runtime::guest::Step;
 use sandpiper_runtime::sql::{Cursor, CursorId, Row, Sql, SqlError, Value};
+use sandpiper_runtime::stop::{Stop, StopReason};
 use sandpiper_runtime::target::{CommitError, Interrupter, ProofError, Seal, Session, TargetError};
 use sandpiper_sql_syntax::{Dialect, TransactionUse, classify, split};
 use tokio::sync::Mutex;
@@ -20,6 +21,7 @@ use crate::run::Core;
 pub(crate) struct Journal {
     core: Arc<Core>,
     lease: Lease,
+    stop: Stop,
     change: ChangeId,
     dialect: Dialect,
     current: Mutex<Current>,
@@ -34,10 +36,11 @@ struct Current {
 
 impl Journal {
     /// A journal for one attempt under a lease.
-    pub(crate) fn new(core: Arc<Core>, lease: Lease, change: ChangeId, kind: &str) -> Self {
+    pub(crate) fn new(core: Arc<Core>, lease: Lease, stop: Stop, change: ChangeId, kind: &str) -> Self {
         let mark = StepMark::begin(0, Digest::ZERO);
         let current = Current { mark, uncommitted: Vec::new(), in_transaction: false };
-        Self { core, lease, change, dialect: Dialect::from_kind(kind), current: Mutex::new(current) }
+        let (dialect, current) = (Dialect::from_kind(kind), Mutex::new(current));
+        Self { core, lease, stop, change, dialect, current }
     }
 
     /// Begins a step, or goes on with one.
@@ -66,7 +69,12 @@ impl Journal {
         current.mark.doubtful = Some(number);
         self.write(&current.mark).await.map_err(|why| {
             SqlError::Denied(format!("it was not sent, because that could not be recorded before: {why}"))
-        })
+        })?;
+        // Recording took its time. Nothing fences what is outside of a transaction but this look at the clock.
+        match self.stop.reason() {
+            Some(StopReason::LeaseLost) => Err(SqlError::Interrupted),
+            _ => Ok(()),
+        }
     }
 
     /// After a statement was done.
