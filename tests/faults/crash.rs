@@ -50,9 +50,19 @@ fn spawn(project: &Project, line: &str, variables: &[(&str, &str)]) -> Running {
 
 /// Does the same for each of them, several beside each other, and names the one with which it fails.
 pub(crate) fn each<T: Sync + std::fmt::Debug>(what: &str, items: &[T], test: impl Fn(&T) + Sync) {
-    let next = AtomicUsize::new(0);
     // Much of the time is spent waiting for the disk.
     let workers = 2 * std::thread::available_parallelism().map_or(2, NonZero::get);
+    each_of(workers, what, items, test);
+}
+
+/// The same, so many beside each other.
+pub(crate) fn each_of<T: Sync + std::fmt::Debug>(
+    workers: usize,
+    what: &str,
+    items: &[T],
+    test: impl Fn(&T) + Sync,
+) {
+    let next = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         for _ in 0..workers {
             scope.spawn(|| {
