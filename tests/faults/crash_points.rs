@@ -77,6 +77,36 @@ fn a_recovery_that_is_killed_itself_is_put_right_too() {
     }
 }
 
+/// A command that writes an entry, in a project where a person is needed.
+fn killed_command(line: &str, states: &[&str]) {
+    let project = || {
+        let project = Project::marked();
+        let body = "CREATE TABLE t (id INTEGER);\nINSERT INTO nowhere VALUES (1);";
+        project.direct_sql("changes/_0001__A", "a", body);
+        project.json("apply").exits(4);
+        project
+    };
+    let (points, outcome) = points(&project(), line);
+    outcome.exits(0);
+    assert!(points.len() > 5, "{points:?}");
+    each(line, &points, |point| {
+        let project = project();
+        run(&project, line, point, Signal::Kill).exits(-9);
+        // What was recorded already need not be said again.
+        let again = project.run(line);
+        assert!([0, 2].contains(&again.code), "the second time:\n{again}");
+        assert_eq!(project.history("a"), states, "{again}");
+        assert_eq!(project.json("audit verify").exits(0).at("/valid"), true);
+    });
+}
+
+#[test]
+fn what_a_person_says_is_recorded_once_wherever_the_command_is_killed() {
+    killed_command("issue resolve a --applied --reason seen", &["started", "failed", "marked-applied"]);
+    let resumed = ["started", "failed", "marked-resumable"];
+    killed_command("issue resolve a --resume --after 1 --reason seen", &resumed);
+}
+
 /// A run that is told to stop at any point ends in good order: with the code of that signal, the end of each attempt
 /// recorded, its lock given back, and nothing in doubt.
 fn terminated_everywhere(stories: &[Story]) {
