@@ -119,7 +119,7 @@ pub enum Conclusion<F> {
 }
 
 /// One attempt to apply one change.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Attempt<F> {
     mode: Mode,
     has_rollback: bool,
@@ -127,7 +127,7 @@ pub struct Attempt<F> {
     at: At<F>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum At<F> {
     Starting,
     Opening,
