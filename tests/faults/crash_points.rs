@@ -5,7 +5,17 @@
 use crate::crash::{Signal, each, points, run};
 use crate::recover::{assert_free, recover};
 use crate::stories::{COMPONENTS, FAILING, SMALL, Story, TRANSACTIONAL, WITHOUT_TRANSACTION};
-use sandpiper_tests::{Project, copy_folder};
+use sandpiper_tests::{Project, binary, binary_with_crash_points, copy_folder};
+
+#[test]
+fn the_binary_for_people_has_no_crash_points() {
+    let has_them = |binary: &std::path::Path| {
+        let bytes = std::fs::read(binary).unwrap();
+        bytes.windows(18).any(|window| window == b"SANDPIPER_CRASH_AT")
+    };
+    assert!(has_them(binary_with_crash_points()));
+    assert!(!has_them(binary()));
+}
 
 /// The points of an undisturbed run.
 fn all(story: &Story) -> Vec<String> {
