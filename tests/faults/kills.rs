@@ -1,6 +1,6 @@
 //! `kill -9` at random moments: the next run needs no person, and every effect is there exactly once.
 //!
-//! `SANDPIPER_KILLS` says how many a mode gets (60 by default), `SANDPIPER_SEED` repeats a run.
+//! `SANDPIPER_KILLS` says how many a mode gets (24 by default), `SANDPIPER_SEED` repeats a run.
 
 use std::time::{Duration, Instant};
 
@@ -23,7 +23,7 @@ fn a_killed_run_in_marked_mode_needs_no_person() {
 
 fn killed(mode: &str) {
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().expect("a number"));
-    let kills = number("SANDPIPER_KILLS").unwrap_or(60);
+    let kills = number("SANDPIPER_KILLS").unwrap_or(24);
     let seed = number("SANDPIPER_SEED").unwrap_or_else(|| u64::from(std::process::id()));
     println!("SANDPIPER_SEED={seed}");
     std::thread::scope(|scope| {
