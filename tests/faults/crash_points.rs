@@ -87,15 +87,8 @@ fn a_recovery_that_is_killed_itself_is_put_right_too() {
     }
 }
 
-/// A command that writes an entry, in a project where a person is needed.
-fn killed_command(line: &str, states: &[&str]) {
-    let project = || {
-        let project = Project::marked();
-        let body = "CREATE TABLE t (id INTEGER);\nINSERT INTO nowhere VALUES (1);";
-        project.direct_sql("changes/_0001__A", "a", body);
-        project.json("apply").exits(4);
-        project
-    };
+/// A command by which a person says something of the change `a`, which is then recorded once.
+fn killed_command(project: fn() -> Project, line: &str, states: &[&str]) {
     let (points, outcome) = points(&project(), line);
     outcome.exits(0);
     assert!(points.len() > 5, "{points:?}");
@@ -110,11 +103,36 @@ fn killed_command(line: &str, states: &[&str]) {
     });
 }
 
+/// A change that needs a person.
+fn failed() -> Project {
+    let project = Project::marked();
+    let body = "CREATE TABLE t (id INTEGER);\nINSERT INTO nowhere VALUES (1);";
+    project.direct_sql("changes/_0001__A", "a", body);
+    project.json("apply").exits(4);
+    project
+}
+
+fn pending() -> Project {
+    let project = Project::marked();
+    project.sql("changes/_0001__A", "a", "CREATE TABLE a (id INTEGER);");
+    project
+}
+
+fn modified() -> Project {
+    let project = pending();
+    project.applied();
+    project.sql("changes/_0001__A", "a", "CREATE TABLE a (id INTEGER, name TEXT);");
+    project
+}
+
 #[test]
 fn what_a_person_says_is_recorded_once_wherever_the_command_is_killed() {
-    killed_command("issue resolve a --applied --reason seen", &["started", "failed", "marked-applied"]);
+    let applied = ["started", "failed", "marked-applied"];
+    killed_command(failed, "issue resolve a --applied --reason seen", &applied);
     let resumed = ["started", "failed", "marked-resumable"];
-    killed_command("issue resolve a --resume --after 1 --reason seen", &resumed);
+    killed_command(failed, "issue resolve a --resume --after 1 --reason seen", &resumed);
+    killed_command(pending, "baseline --reason seen", &["baselined"]);
+    killed_command(modified, "accept a --reason seen", &["started", "applied", "applied"]);
 }
 
 /// A run that is told to stop at any point ends in good order: with the code of that signal, the end of each attempt
