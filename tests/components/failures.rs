@@ -126,3 +126,17 @@ fn a_change_may_not_open_what_it_does_not_use() {
     fails("open system=target", "change::failed");
     fails("open system=nowhere", "change::failed");
 }
+
+#[test]
+fn what_is_transient_is_tried_again_within_the_run_where_the_component_says_so() {
+    let id = "test-guest-cases-retry-000000000000000001";
+    let attempts = |case: &str, code: i32| {
+        let project = with(Project::shared(), "retry");
+        let outcome = apply(&project, case).exits(code);
+        (outcome.change(id)["attempts"].as_u64(), project.history(id).len())
+    };
+    assert_eq!(attempts("case=transient-once", 0), (Some(2), 5));
+    assert_eq!(attempts("case=transient", 1), (Some(3), 9));
+    assert_eq!(attempts("case=failed", 1), (Some(1), 3), "it is not transient");
+    assert_eq!(attempts("case=trap", 1), (Some(1), 3), "it is not transient");
+}

@@ -1,5 +1,6 @@
 //! Components that behave well and badly, run by the binary: how each ends, what is left of it, and what is told.
 
+mod atomic;
 mod failures;
 mod limits;
 mod modes;

@@ -164,8 +164,8 @@ fn terminated_everywhere(story: &Story) {
 
 #[test]
 fn a_transactional_run_that_is_told_to_stop_anywhere_stops_in_good_order() {
-    let [shared, marked, _, stages] = TRANSACTIONAL else { panic!("four stories") };
-    [shared, marked, stages].into_iter().for_each(terminated_everywhere);
+    let [shared, marked, _, stages, atomic, _] = TRANSACTIONAL else { panic!("six stories") };
+    [shared, marked, stages, atomic].into_iter().for_each(terminated_everywhere);
 }
 
 #[test]

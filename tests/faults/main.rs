@@ -1,6 +1,7 @@
 //! Processes that are killed, and processes that start at once: what must never be untrue afterwards.
 
 mod at_once;
+mod atomic;
 mod crash;
 mod crash_points;
 mod frozen;

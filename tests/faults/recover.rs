@@ -110,7 +110,13 @@ pub(crate) fn ends_well(story: &Story, project: &Project) {
                 assert!(!blocked, "`{id}` began again without a person: {audit:#}");
                 for earlier in entries.iter().filter(|it| is_before(it, entry)) {
                     let earlier = earlier["change_id"].as_str().unwrap();
-                    assert!(applied.contains(&earlier), "`{id}` began before `{earlier}` was applied");
+                    // The changes of an atomic stage begin together.
+                    let together =
+                        story.atomic && newest.get(earlier).is_some_and(|it| it["state"] == "started");
+                    assert!(
+                        together || applied.contains(&earlier),
+                        "`{id}` began before `{earlier}` was applied"
+                    );
                 }
             }
             _ => {}

@@ -22,6 +22,8 @@ pub(crate) struct Story {
     pub(crate) person: Person,
     /// Whether applying a part twice leaves it there twice, which an `always-retry` change has to bear.
     pub(crate) may_double: bool,
+    /// Whether all of its changes are one transaction.
+    pub(crate) atomic: bool,
     /// What makes a run possible that fails otherwise.
     pub(crate) mend: Option<fn(&Project)>,
 }
@@ -43,6 +45,11 @@ const DIRECT: &str = "test-guest-cases-direct-000000000000000001";
 const RETRY: &str = "test-guest-cases-always-retry-0000000001";
 const PLAIN: &str = "test-guest-cases-transactional-0000000001";
 const GUEST_ROWS: &str = "SELECT 'test-guest-cases-transactional-0000000001', id FROM guest_rows";
+
+/// All of the stage in one transaction.
+fn atomic(configuration: &str) -> String {
+    configuration.replace("location: changes }", "location: changes, atomic: true }")
+}
 
 /// What inserts the parts `1..=count` of a change.
 fn inserts(id: &str, count: u32) -> String {
@@ -134,6 +141,7 @@ const SQL: Story = Story {
     rows: LOG_ROWS,
     person: Person::Never,
     may_double: false,
+    atomic: false,
     mend: None,
 };
 
@@ -143,6 +151,8 @@ pub(crate) const TRANSACTIONAL: &[Story] = &[
     Story { name: "sql, marked", project: || sql(MARKED), ..SQL },
     Story { name: "steps, marked", project: || steps(MARKED, ""), parts: &[("a", 3), ("b", 2)], ..SQL },
     Story { name: "stages at once, marked", project: stages, ..SQL },
+    Story { name: "atomic stage, shared", project: || sql(&atomic(SHARED)), atomic: true, ..SQL },
+    Story { name: "atomic stage, marked", project: || sql(&atomic(MARKED)), atomic: true, ..SQL },
 ];
 
 /// Changes written as SQL and YAML that have none.

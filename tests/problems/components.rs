@@ -81,9 +81,14 @@ fn a_description_that_never_ends_is_refused() {
 
 #[test]
 fn a_description_that_lies_is_refused() {
-    for name in
-        ["describe_random", "describe_clock", "describe_long_id", "describe_empty_author", "describe_options"]
-    {
+    for name in [
+        "describe_random",
+        "describe_clock",
+        "describe_long_id",
+        "describe_empty_author",
+        "describe_options",
+        "describe_retry",
+    ] {
         let project = with(component(name));
         let before = project.tree();
         let outcome = project.json("apply").exits(2);

@@ -151,3 +151,22 @@ fn all_problems_are_told_at_once() {
         );
     }
 }
+
+#[test]
+fn a_retry_that_cannot_be_read_is_told_at_its_place() {
+    for (retry, line, text) in [
+        ("retry: often\n", 5, "no number from 1 to 100"),
+        ("retry: 0\n", 5, "no number from 1 to 100"),
+        ("retry:\n  attempts: 3\n  backoff: 5s..1s\n", 7, "end is before its beginning"),
+        ("retry:\n  attempts: 3\n  backoff: 5\n", 7, "no unit"),
+        ("retry: { attempt: 3 }\n", 5, "`attempts`"),
+    ] {
+        let project = project();
+        project.write("changes/_0002__A.yaml", format!("{YAML}{retry}"));
+        says(&refused(&project, "change::syntax", "changes/_0002__A.yaml", Some(line)), text);
+    }
+    let project = project();
+    let header = "-- sandpiper: id=a author=t target-system=target retry=\"3 5s..1s\"\n";
+    project.write("changes/_0002__A.sql", format!("{header}SELECT 1;\n"));
+    says(&refused(&project, "change::syntax", "changes/_0002__A.sql", Some(1)), "end is before");
+}

@@ -1,5 +1,6 @@
 //! Bad input: each is a problem that names its file, its line where there is one, and what to do; nothing is done.
 
+mod atomic;
 mod components;
 mod configuration;
 mod data_files;

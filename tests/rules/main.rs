@@ -2,6 +2,7 @@
 
 mod accept;
 mod archive;
+mod atomic;
 mod audit;
 mod baseline;
 mod cadence;
@@ -18,6 +19,7 @@ mod moved;
 mod nothing_to_do;
 mod precedence;
 mod resolve;
+mod retry;
 mod secrets;
 mod stages;
 mod statements;

@@ -117,6 +117,20 @@ impl Observer for Watch {
                     (task.done, task.total) = (*done, *total);
                 }
             }
+            Event::ChangeRetried { stage, id, failed, attempts, pause, error } => {
+                state.tasks.retain(|task| task.id.as_deref() != Some(*id));
+                let wait = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+                let why = error.map(|error| format!(" ({})", clean(&error.message))).unwrap_or_default();
+                self.shared.say(
+                    &mut state,
+                    &format!(
+                        "{}: attempt {failed} of {attempts} of `{}` failed{why}; the next one begins in {}",
+                        clean(stage),
+                        clean(id),
+                        duration(wait)
+                    ),
+                );
+            }
             Event::ChangeFinished { change, stage } => {
                 state.tasks.retain(|task| task.id.as_deref() != Some(change.id.as_str()));
                 if self.shared.verbose > 0 {

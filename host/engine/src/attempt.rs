@@ -268,14 +268,14 @@ impl<F: Clone> Attempt<F> {
             At::RollingBack { fault } => match outcome {
                 Outcome::Done => self.go(At::ClosingRollback { fault, rollback: None }, Command::Close),
                 Outcome::LeaseLost(lost) => self.close(lost, Then::Lost),
-                other => match faulted(other) {
+                other => match other.fault() {
                     Some(rollback) => {
                         self.go(At::ClosingRollback { fault, rollback: Some(rollback) }, Command::Close)
                     }
                     None => Next::Over(Conclusion::Unrecorded(fault)),
                 },
             },
-            At::ClosingRollback { fault, rollback } => match (rollback, faulted(outcome)) {
+            At::ClosingRollback { fault, rollback } => match (rollback, outcome.fault()) {
                 (Some(rollback), _) | (None, Some(rollback)) => self.record_rollback_failed(fault, rollback),
                 (None, None) => {
                     let notes = vec![note(State::RolledBack, self.mode, None)];
@@ -379,7 +379,7 @@ impl<F: Clone> Attempt<F> {
     }
 
     fn over_recording(&mut self, outcome: Outcome<F>, then: impl FnOnce(&mut Self, F) -> Next<F>) -> Next<F> {
-        match faulted(outcome) {
+        match outcome.fault() {
             Some(fault) => then(self, fault),
             // `Done` was handled by the caller; the rest belongs to other commands.
             None => Next::Over(Conclusion::Superseded),
@@ -387,15 +387,18 @@ impl<F: Clone> Attempt<F> {
     }
 }
 
-fn faulted<F>(outcome: Outcome<F>) -> Option<F> {
-    match outcome {
-        Outcome::LeaseLost(fault)
-        | Outcome::Refused(fault)
-        | Outcome::Failed(fault)
-        | Outcome::Precondition(fault)
-        | Outcome::Ended(fault)
-        | Outcome::Unknown(fault) => Some(fault),
-        Outcome::Done | Outcome::Superseded | Outcome::NotCommitted => None,
+impl<F> Outcome<F> {
+    /// What went wrong, if that is what it says.
+    pub fn fault(self) -> Option<F> {
+        match self {
+            Self::LeaseLost(fault)
+            | Self::Refused(fault)
+            | Self::Failed(fault)
+            | Self::Precondition(fault)
+            | Self::Ended(fault)
+            | Self::Unknown(fault) => Some(fault),
+            Self::Done | Self::Superseded | Self::NotCommitted => None,
+        }
     }
 }
 

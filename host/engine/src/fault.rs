@@ -175,13 +175,17 @@ pub struct Fault {
     pub place: Option<Place>,
     /// All that was found, when several things are wrong at once.
     pub problems: Vec<Problem>,
+    /// Whether the same may succeed when it is tried again, as far as the change or its system can tell.
+    #[serde(skip)]
+    pub transient: bool,
 }
 
 impl Fault {
     /// A fault without effect; the other fields are set by the methods below.
     pub fn new(code: &'static str, blame: Blame, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self { code, message, blame, effect: Effect::None, help: None, place: None, problems: Vec::new() }
+        let (effect, problems) = (Effect::None, Vec::new());
+        Self { code, message, blame, effect, help: None, place: None, problems, transient: false }
     }
 
     /// A mistake in how a command was given.
@@ -224,6 +228,13 @@ impl Fault {
     #[must_use]
     pub fn with_help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
+        self
+    }
+
+    /// The same fault, which may be gone on the next attempt, if so.
+    #[must_use]
+    pub fn with_transience(mut self, transient: bool) -> Self {
+        self.transient = transient;
         self
     }
 

@@ -5,6 +5,7 @@
 //! opens [`recovery`]; "why does it run, or not?", [`plan`]; "in which order are things done?", [`attempt`]. The
 //! rules come from the project's semantics, which `docs/semantics.md` tells.
 
+pub mod atomic;
 pub mod attempt;
 pub mod calls;
 pub mod change;
@@ -15,6 +16,7 @@ pub mod file_name;
 pub mod plan;
 pub mod policy;
 pub mod recovery;
+pub mod retry;
 pub mod scope;
 pub mod state;
 pub mod store;

@@ -227,6 +227,9 @@ pub enum Condition {
     Newest(Option<Sequence>),
     /// The same; but else only this entry, which rides in another's commit, is left out.
     NewestOrDrop(Option<Sequence>),
+    /// The change's newest entry is of the same attempt, else nothing of the batch is appended: what ends an attempt
+    /// follows its own entries, and none of another's.
+    SameAttempt,
 }
 
 /// What was appended: for each draft its entry; none for a rider that was dropped.

@@ -24,14 +24,18 @@ struct Scenario {
     /// The append that fails, and whether it happened all the same.
     outage: Option<(u64, bool)>,
     rides: bool,
+    /// Both changes are one transaction; which of them then meets the trouble.
+    atomic: Option<&'static str>,
 }
 
 impl Scenario {
-    /// Two changes, of which the first meets the trouble.
+    /// Two changes, of which the first meets the trouble, or in an atomic stage the one that is named.
     fn world(&self) -> World {
         let second = Declared { has_verify: true, ..self.declared };
         let mut world = World::new(&[("schema", vec![("a", self.declared), ("b", second)])]);
-        world.troubles.insert(ChangeId::new("a").unwrap(), VecDeque::from([self.trouble]));
+        let troubled = ChangeId::new(self.atomic.unwrap_or("a")).unwrap();
+        world.troubles.insert(troubled, VecDeque::from([self.trouble]));
+        world.atomic.extend(self.atomic.map(|_| "schema".into()));
         world.store.outages.extend(self.outage);
         world.store.is_hashed = true;
         world.rides = self.rides;
@@ -40,7 +44,7 @@ impl Scenario {
 
     /// Every scenario.
     fn all() -> Vec<Self> {
-        let mut all = Vec::new();
+        let mut all = Self::all_atomic();
         for mode in MODES {
             for recovery in RECOVERIES {
                 for trouble in troubles(mode) {
@@ -53,14 +57,41 @@ impl Scenario {
                     };
                     for (has_verify, has_rollback) in parts {
                         let declared = Declared { mode, recovery, has_verify, has_rollback };
-                        let scenario = |rides: &bool| Self { declared, trouble, outage: None, rides: *rides };
+                        let scenario = |rides: &bool| Self {
+                            declared,
+                            trouble,
+                            outage: None,
+                            rides: *rides,
+                            atomic: None,
+                        };
                         all.extend(rides.iter().map(scenario));
                     }
                 }
                 for (number, happened) in (1..=4).flat_map(|number| [(number, false), (number, true)]) {
                     let declared = Declared { mode, recovery, has_verify: false, has_rollback: true };
                     for trouble in [Trouble::None, Trouble::CallFails] {
-                        all.push(Self { declared, trouble, outage: Some((number, happened)), rides: true });
+                        let outage = Some((number, happened));
+                        all.push(Self { declared, trouble, outage, rides: true, atomic: None });
+                    }
+                }
+            }
+        }
+        all
+    }
+
+    /// Every scenario of an atomic stage.
+    fn all_atomic() -> Vec<Self> {
+        let mut all = Vec::new();
+        for mode in [Mode::Shared, Mode::Marked] {
+            for recovery in RECOVERIES {
+                let declared = Declared { mode, recovery, has_verify: true, has_rollback: true };
+                for atomic in [Some("a"), Some("b")] {
+                    let scenario = |trouble| Self { declared, trouble, outage: None, rides: true, atomic };
+                    all.extend(troubles(mode).into_iter().map(scenario));
+                    for (number, happened) in (1..=3).flat_map(|number| [(number, false), (number, true)]) {
+                        for trouble in [Trouble::None, Trouble::CallFails] {
+                            all.push(Self { outage: Some((number, happened)), ..scenario(trouble) });
+                        }
                     }
                 }
             }
@@ -214,15 +245,21 @@ fn a_recovery_that_is_disturbed_itself_is_put_right_too() {
 
 #[test]
 fn a_transaction_that_the_change_committed_itself_needs_a_person() {
-    for mode in [Mode::Shared, Mode::Marked] {
+    for (mode, atomic) in [Mode::Shared, Mode::Marked]
+        .into_iter()
+        .flat_map(|mode| [None, Some("a"), Some("b")].map(|it| (mode, it)))
+    {
         let recovery = Recovery::ManualIntervention;
         let declared = Declared { mode, recovery, has_verify: true, has_rollback: true };
         let trouble = Trouble::Ends { committed: true };
-        let mut world = Scenario { declared, trouble, outage: None, rides: true }.world();
+        let mut world = Scenario { declared, trouble, outage: None, rides: true, atomic }.world();
         let mut runner = world.runner(0);
         assert_eq!(world.run(&mut runner), End::Failed);
-        let state = &world.store.states[&ChangeId::new("a").unwrap()];
-        assert_eq!((state.state, state.mode), (State::Failed, Mode::Direct));
+        // What one that fails later committed of those before it is not known either.
+        for id in if atomic == Some("b") { vec!["a", "b"] } else { vec!["a"] } {
+            let state = &world.store.states[&ChangeId::new(id).unwrap()];
+            assert_eq!((state.state, state.mode), (State::Failed, Mode::Direct));
+        }
         let mut next = world.runner(0);
         assert_eq!(world.run(&mut next), End::Blocked);
         world.settle();

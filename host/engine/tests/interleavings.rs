@@ -93,6 +93,15 @@ fn any_world(chance: &mut Chance) -> World {
         })
         .collect();
     let mut world = World::new(&stages);
+    for stage in world.stages.clone() {
+        if chance.one_in(3) {
+            // All of an atomic stage are in one transaction of one system.
+            let mode = chance.of(&[Mode::Shared, Mode::Marked]);
+            let changes = stage.changes.iter();
+            changes.for_each(|change| world.declared.get_mut(&change.id).unwrap().mode = mode);
+            world.atomic.insert(stage.name);
+        }
+    }
     for (id, declared) in world.declared.clone() {
         let troubles = (0..chance.below(3)).map(|_| any_trouble(chance, declared)).collect();
         world.troubles.insert(ChangeId::new(id.as_str()).unwrap(), troubles);
@@ -101,6 +110,7 @@ fn any_world(chance: &mut Chance) -> World {
         world.store.outages.insert(1 + chance.below(12) as u64, chance.one_in(2));
     }
     world.rides = chance.one_in(2);
+    world.retries = chance.one_in(2);
     world
 }
 

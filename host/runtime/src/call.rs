@@ -45,7 +45,7 @@ impl Runtime {
 }
 
 fn unusable(session: Box<dyn Session>, fault: Fault) -> Returned {
-    Returned { session, answer: Err(CallError::Unusable(Box::new(fault))), calls: 0 }
+    Returned { session, answer: Err(CallError::Unusable(Box::new(fault))), calls: 0, transient: false }
 }
 
 async fn run(sandbox: &mut Sandbox, capability: Capability, call: Call) -> wasmtime::Result<Outcome> {
@@ -65,5 +65,11 @@ async fn settle(mut lent: Lent, outcome: Result<Outcome, CallError>) -> Returned
         Err(error) => Err(error),
     };
     let Some(session) = lent.session else { unreachable!("the session of a call stays where it was put") };
-    Returned { session, answer, calls: lent.calls }
+    let transient = match &answer {
+        Err(CallError::Transient(_)) => true,
+        // Whatever the guest makes of it: after a deadlock, say, nothing more succeeds.
+        Err(CallError::Failed { .. } | CallError::Trap(_)) => lent.gave_up,
+        _ => false,
+    };
+    Returned { session, answer, calls: lent.calls, transient }
 }

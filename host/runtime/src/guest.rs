@@ -218,6 +218,9 @@ pub struct Returned {
     pub answer: Result<Answer, CallError>,
     /// How many calls it made through its handles.
     pub calls: u64,
+    /// Where it failed: whether that may be gone on the next attempt, as the guest says, or a system that gave up what
+    /// the guest asked of it.
+    pub transient: bool,
 }
 
 /// Why a call did not end well.

@@ -133,6 +133,21 @@ pub enum SqlError {
     Interrupted,
 }
 
+impl SqlError {
+    /// Whether the same may succeed on the next attempt, as far as the database can tell.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Refused(error) => error.transient,
+            Self::ConnectionLost(_) => true,
+            Self::Denied(_)
+            | Self::Conversion(_)
+            | Self::LimitExceeded(_)
+            | Self::TransactionEnded(_)
+            | Self::Interrupted => false,
+        }
+    }
+}
+
 /// What a database says about a statement that it refused.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DatabaseError {

@@ -45,6 +45,8 @@ pub(crate) struct Lent {
     pub(crate) limits: Limits,
     /// How many calls went through handles.
     pub(crate) calls: u64,
+    /// Whether a system gave up what it was asked, and says that the same may succeed on the next attempt.
+    pub(crate) gave_up: bool,
     /// How the call ends, whatever the guest answers.
     pub(crate) verdict: Option<CallError>,
 }
@@ -100,6 +102,7 @@ impl Lent {
             stop,
             limits: limits.clone(),
             calls: 0,
+            gave_up: false,
             verdict: None,
         }
     }

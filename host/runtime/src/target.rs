@@ -148,6 +148,14 @@ pub trait Session: Send {
     /// would be broken.
     async fn prove(&mut self) -> Result<(), ProofError>;
 
+    /// Makes sure that the transaction that the host began still stands, without looking at rules that the database
+    /// checks late: between the changes of an atomic stage, the last of which may still mend what an earlier one broke.
+    ///
+    /// # Errors
+    ///
+    /// [`ProofError::Ended`] when something ended it.
+    async fn stands(&mut self) -> Result<(), ProofError>;
+
     /// Commits the transaction, with its seal inside.
     async fn commit(self: Box<Self>, seal: Seal<'_>) -> Result<Option<Appended>, CommitError>;
 
@@ -177,6 +185,8 @@ impl Interrupter {
 pub enum Seal<'a> {
     /// `marked`: the row with the attempt's id.
     Marker,
+    /// `marked`, of an atomic stage: a row for each of these attempts.
+    Markers(&'a [AttemptId]),
     /// `shared`: the entries themselves.
     Entries {
         /// The lease under which they are appended.
@@ -204,6 +214,10 @@ pub enum TargetError {
     /// Somebody else held it for too long.
     #[error("the target system was busy for too long: {0}")]
     Busy(String),
+    /// It gave up what it was asked, and says that the same may succeed when it is tried again: a deadlock, a
+    /// serialization failure.
+    #[error("the target system gave up: {0}")]
+    Transient(String),
     /// A higher token stands in the fence row.
     #[error("the lock was lost: a newer run has begun on this target system")]
     Fenced,
@@ -212,8 +226,19 @@ pub enum TargetError {
     LeftOpen,
 }
 
+impl TargetError {
+    /// Whether the same may succeed when it is tried again.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Unreachable(_) | Self::Busy(_) | Self::Transient(_) => true,
+            Self::Refused(_) | Self::Rights(_) | Self::Version(_) | Self::Fenced | Self::LeftOpen => false,
+        }
+    }
+}
+
 impl From<TargetError> for Fault {
     fn from(error: TargetError) -> Self {
+        let transient = error.is_transient();
         let (code, help) = match &error {
             TargetError::Unreachable(_) => {
                 ("target::unreachable", "check its address in `target-systems`, and that it is up")
@@ -226,13 +251,16 @@ impl From<TargetError> for Fault {
             TargetError::Busy(_) => {
                 ("target::unreachable", "find out who holds it, then run the same command again")
             }
+            TargetError::Transient(_) => {
+                ("change::failed", "run the same command again; `retry` in the change does so by itself")
+            }
             TargetError::Fenced => return Self::lease_lost(),
             TargetError::LeftOpen => {
                 return Self::new("change::failed", Blame::Change, error.to_string())
                     .with_help("end every `BEGIN` with a `COMMIT` in the same part of the change");
             }
         };
-        Self::new(code, Blame::Target, error.to_string()).with_help(help)
+        Self::new(code, Blame::Target, error.to_string()).with_help(help).with_transience(transient)
     }
 }
 

@@ -14,7 +14,7 @@ use sandpiper_engine::suggest::nearest;
 use sandpiper_runtime::{Component, Runtime, guest};
 
 use crate::config::{Condition, Config, unknown_stage};
-use crate::project::{self, ChangeFile, ChangeInfo, FileKind, Project, Retry};
+use crate::project::{self, ChangeFile, ChangeInfo, FileKind, Project};
 
 /// The changes of a project.
 pub(crate) struct Changes {
@@ -169,19 +169,6 @@ struct Loading<'a> {
 
 impl Loading<'_> {
     async fn item(&mut self, file: ChangeFile) -> Option<Item> {
-        let item = self.declared(file).await?;
-        if item.info.retry.is_some() {
-            let problem = Problem::error("change::syntax", "this release does not retry within a run")
-                .at(Place::file(item.file.shown.as_str()))
-                .help(
-                    "take `retry` out: a change with `recovery: always-retry` is tried again by the next run",
-                );
-            self.problems.push(problem);
-        }
-        Some(item)
-    }
-
-    async fn declared(&mut self, file: ChangeFile) -> Option<Item> {
         if let Some(info) = file.info() {
             let info = info.clone();
             return Some(Item { file, info, component: None });
@@ -258,14 +245,17 @@ fn declared(described: guest::ChangeInfo) -> Result<ChangeInfo, Vec<Problem>> {
                     wrong(format!("its `when` cannot be read: {why}"), "write `environment == staging`, say")
                 }
             },
-            "retry" => match Retry::parse(value) {
+            "retry" => match project::read_retry(value) {
                 Ok(read) => retry = Some(read),
-                Err(why) => wrong(format!("its `retry` cannot be read: {why}"), "write `3 attempts`, say"),
+                Err(why) => wrong(format!("its `retry` cannot be read: {why}"), "write `3 1s..30s`, say"),
             },
             other => {
                 let meant = nearest(other, ["when", "retry"])
                     .map_or_else(String::new, |it| format!("; did you mean `{it}`?"));
-                wrong(format!("it has the unknown option `{other}`{meant}"), "this release knows `when`");
+                wrong(
+                    format!("it has the unknown option `{other}`{meant}"),
+                    "this release knows `when` and `retry`",
+                );
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sandpiper_engine::entry::Mode;
-use sandpiper_engine::fault::Problem;
+use sandpiper_engine::fault::{Fault, Problem};
 pub use sandpiper_runtime::guest::Level;
 
 use crate::report::{ChangeReport, StageReport};
@@ -60,6 +60,21 @@ pub enum Event<'a> {
         done: u64,
         /// Of so much; 0 if unknown.
         total: u64,
+    },
+    /// An attempt of a change failed, and another one follows.
+    ChangeRetried {
+        /// Its stage.
+        stage: &'a str,
+        /// The change.
+        id: &'a str,
+        /// So many attempts of this run failed.
+        failed: u32,
+        /// So many are made at most.
+        attempts: u32,
+        /// How long is waited before the next.
+        pause: Duration,
+        /// Why the last one failed.
+        error: Option<&'a Fault>,
     },
     /// A change is over.
     ChangeFinished {

@@ -180,6 +180,8 @@ pub struct ChangeReport {
     pub reason: Cow<'static, str>,
     /// What went wrong with it.
     pub error: Option<Fault>,
+    /// How often this run tried it.
+    pub attempts: u32,
 }
 
 /// What `plan` and `apply --dry-run` give.
@@ -196,6 +198,8 @@ pub struct PlanReport {
 pub struct PlanStage {
     /// Its name.
     pub name: String,
+    /// Whether all that is pending in it is one transaction.
+    pub atomic: bool,
     /// Its changes, in order.
     pub changes: Vec<PlanChange>,
 }
@@ -215,6 +219,8 @@ pub struct PlanChange {
     pub action: PlanAction,
     /// In which mode; of a change that is left alone the recorded one.
     pub mode: Option<Mode>,
+    /// How often at most it would be tried; 0 where it would not.
+    pub attempts: u32,
     /// Why.
     pub reason: String,
 }

@@ -110,6 +110,11 @@ fn append_one(
             return Err(AppendError::Superseded(record.change_id.clone()));
         }
         Condition::NewestOrDrop(planned) if planned != newest => return Ok(None),
+        Condition::SameAttempt
+            if before.as_ref().and_then(|it| it.attempt_id.as_ref()) != record.attempt_id.as_ref() =>
+        {
+            return Err(AppendError::Superseded(record.change_id.clone()));
+        }
         _ => {}
     }
     let sequence = Sequence(head.sequence.0 + 1);

@@ -104,6 +104,22 @@ impl SqliteSession {
         };
     }
 
+    /// The connection, when the transaction that the host began on it still stands.
+    fn standing(&mut self) -> Result<&Connection, ProofError> {
+        self.cursors.clear();
+        self.come_home();
+        if let Some(reason) = &self.ledger.state().ended {
+            return Err(ProofError::Ended(reason.clone()));
+        }
+        let Place::Here(connection) = &self.place else {
+            return Err(TargetError::Refused("the connection was closed".to_owned()).into());
+        };
+        if self.transaction.is_some() && connection.is_autocommit() {
+            return Err(ProofError::Ended("it is not open any more".to_owned()));
+        }
+        Ok(connection)
+    }
+
     /// Ends the part of the change: no interruption reaches the connection any more.
     fn end(&mut self) -> Option<Connection> {
         *self.interrupt.lock().unwrap_or_else(PoisonError::into_inner) = None;
@@ -184,22 +200,16 @@ impl Session for SqliteSession {
         if self.ledger.rules() == Rules::Looking {
             return Ok(());
         }
-        self.cursors.clear();
-        self.come_home();
-        let mut state = self.ledger.state();
-        if let Some(reason) = &state.ended {
-            return Err(ProofError::Ended(reason.clone()));
-        }
-        let Place::Here(connection) = &self.place else {
-            return Err(TargetError::Refused("the connection was closed".to_owned()).into());
-        };
-        if self.transaction.is_some() && connection.is_autocommit() {
-            return Err(ProofError::Ended("it is not open any more".to_owned()));
-        }
-        match state.foreign_keys.check(connection).in_target()? {
+        let ledger = self.ledger.clone();
+        let connection = self.standing()?;
+        match ledger.state().foreign_keys.check(connection).in_target()? {
             Some(violated) => Err(ProofError::Violated(violated)),
             None => Ok(()),
         }
+    }
+
+    async fn stands(&mut self) -> Result<(), ProofError> {
+        self.standing().map(drop)
     }
 
     async fn commit(mut self: Box<Self>, seal: Seal<'_>) -> Result<Option<Appended>, CommitError> {
@@ -218,6 +228,10 @@ impl Session for SqliteSession {
         }
         let sealed: Result<_, CommitError> = match seal {
             Seal::Marker => marks::write(&connection, &attempt).map(|()| None).map_err(CommitError::Target),
+            Seal::Markers(attempts) => {
+                let written = attempts.iter().try_for_each(|attempt| marks::write(&connection, attempt));
+                written.map(|()| None).map_err(CommitError::Target)
+            }
             Seal::Entries { lease, drafts } => {
                 chain::append(&connection, lease, drafts).map(Some).map_err(CommitError::Entries)
             }

@@ -62,6 +62,10 @@ fn stage(table: &mut Table, stage: &StageReport, view: View) {
 
 fn change(table: &mut Table, change: &ChangeReport, stage: &StageReport, view: View) {
     let (mark, words, ink) = outcome(change.outcome);
+    let words = match change.attempts {
+        0 | 1 => words.to_owned(),
+        attempts => format!("{words} after {attempts} attempts"),
+    };
     let name = if change.name.is_empty() { change.id.as_str() } else { &change.name };
     let told_by_words = matches!(change.outcome, ChangeOutcome::Applied | ChangeOutcome::AlreadyApplied);
     let reason = if told_by_words || change.error.is_some() { "" } else { &change.reason };
@@ -161,6 +165,7 @@ pub(crate) mod tests {
             duration_ms,
             reason: "not applied yet".into(),
             error: None,
+            attempts: 1,
         }
     }
 
@@ -224,6 +229,14 @@ pub(crate) mod tests {
         ];
         let expected = "  s\n    ✓ 0002 B  applied  2 ms  orders-db\n1 applied, 1 already applied · 52 ms · run 0193f2aa…\n";
         assert_eq!(report(vec![stage("s", changes)]).text(View::default()), expected);
+    }
+
+    #[test]
+    fn several_attempts_are_counted() {
+        let mut applied = change("0001", "A", ChangeOutcome::Applied, Some(2));
+        applied.attempts = 3;
+        let text = report(vec![stage("s", vec![applied])]).text(View::default());
+        assert!(text.contains("✓ 0001 A  applied after 3 attempts  2 ms"), "{text}");
     }
 
     #[test]

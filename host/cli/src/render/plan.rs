@@ -17,7 +17,8 @@ impl Body for PlanReport {
             if changes.peek().is_none() {
                 continue;
             }
-            table.line(format!("  {}", view.palette.paint(Ink::Head, &clean(&stage.name))));
+            let atomic = if stage.atomic { " (atomic)" } else { "" };
+            table.line(format!("  {}{atomic}", view.palette.paint(Ink::Head, &clean(&stage.name))));
             for it in changes {
                 change(&mut table, it);
             }
@@ -57,6 +58,10 @@ fn change(table: &mut Table, change: &PlanChange) {
         PlanAction::Blocked => ("✗", "blocked", Ink::Bad),
         PlanAction::NotReached => ("•", "not reached", Ink::Faint),
     };
+    let attempts = match change.attempts {
+        0 | 1 => String::new(),
+        attempts => format!("; up to {attempts} attempts"),
+    };
     table.row(
         4,
         vec![
@@ -66,7 +71,7 @@ fn change(table: &mut Table, change: &PlanChange) {
             Cell::new(words).ink(ink),
             Cell::new(change.mode.map_or("", |mode| mode.as_str())),
             Cell::new(&change.target_system).ink(Ink::Faint),
-            Cell::new(&change.reason),
+            Cell::new(format!("{}{attempts}", change.reason)),
         ],
     );
 }
@@ -86,6 +91,7 @@ mod tests {
             target_system: "db".to_owned(),
             action,
             mode: Some(Mode::Shared),
+            attempts: 1,
             reason: reason.to_owned(),
         }
     }
@@ -97,8 +103,10 @@ mod tests {
             planned("Bee", PlanAction::Apply, "not applied yet"),
             planned("C", PlanAction::NotReached, "`bee` is before it"),
         ];
-        let report =
-            PlanReport { stages: vec![PlanStage { name: "schema".to_owned(), changes }], pending: 2 };
+        let report = PlanReport {
+            stages: vec![PlanStage { atomic: false, name: "schema".to_owned(), changes }],
+            pending: 2,
+        };
         let expected = "  schema
     + 0001 Bee  bee  apply        shared  db  not applied yet
     • 0001 C    c    not reached  shared  db  `bee` is before it
@@ -111,8 +119,10 @@ mod tests {
     fn a_plan_without_work_is_one_line() {
         let changes =
             vec![planned("A", PlanAction::Skip, "applied"), planned("B", PlanAction::Skip, "applied")];
-        let report =
-            PlanReport { stages: vec![PlanStage { name: "schema".to_owned(), changes }], pending: 0 };
+        let report = PlanReport {
+            stages: vec![PlanStage { atomic: false, name: "schema".to_owned(), changes }],
+            pending: 0,
+        };
         assert_eq!(report.text(View::default()), "nothing to do: 2 changes are applied\n");
         let none = PlanReport::default();
         assert_eq!(none.text(View::default()), "nothing to do: there are no changes\n");
@@ -121,7 +131,10 @@ mod tests {
     #[test]
     fn a_blocked_change_is_told_with_the_next_step() {
         let changes = vec![planned("A", PlanAction::Blocked, "its last attempt has no known end")];
-        let report = PlanReport { stages: vec![PlanStage { name: "s".to_owned(), changes }], pending: 1 };
+        let report = PlanReport {
+            stages: vec![PlanStage { atomic: false, name: "s".to_owned(), changes }],
+            pending: 1,
+        };
         assert!(
             report.text(View::default()).ends_with("1 pending; 1 needs a person: `sandpiper issue list`\n")
         );

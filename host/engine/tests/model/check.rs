@@ -1,6 +1,6 @@
 //! What must never be untrue, told a second time and without the engine.
 
-use sandpiper_engine::change::Recovery;
+use sandpiper_engine::change::{Change, Recovery};
 use sandpiper_engine::entry::{Mode, Record, State};
 use sandpiper_engine::state::ChangeState;
 
@@ -55,6 +55,18 @@ pub(crate) fn always(world: &World) {
             _ => {}
         }
     }
+    for stage in world.stages.iter().filter(|stage| world.atomic.contains(&stage.name)) {
+        // What a change committed itself, and a person then left as it is, is beyond our promise.
+        let is_beyond = |change: &&Change| {
+            let state = world.store.states.get(&change.id).map(|state| state.state);
+            world.target.behind_our_back.contains(&change.id) || state == Some(State::MarkedApplied)
+        };
+        if stage.changes.iter().any(|change| is_beyond(&change)) {
+            continue;
+        }
+        let there = stage.changes.iter().filter(|change| !world.target.is_absent(&change.id)).count();
+        assert!([0, stage.changes.len()].contains(&there), "{there} of an atomic stage: {}", told(world));
+    }
 }
 
 /// What must hold before an entry is written: order is kept, and nothing runs that must not.
@@ -67,11 +79,19 @@ pub(crate) fn before_entry(world: &World, record: &Record) {
     if record.state != Some(State::Started) {
         let began = matches!(record.state, Some(State::MarkedApplied | State::MarkedRolledBack));
         assert!(began || state.is_some(), "`{id}` ended before it began: {}", told(world));
+        let same = state.is_some_and(|state| state.attempt_id == record.attempt_id);
+        assert!(began || same, "`{id}` is told of by an attempt that is not its newest: {}", told(world));
         return;
     }
     for earlier in stage.changes.iter().take_while(|change| change.id != *id) {
-        let applied = world.store.states.get(&earlier.id).is_some_and(|state| is_applied(state.state));
-        assert!(applied, "`{id}` starts before `{}` is applied: {}", earlier.id, told(world));
+        let began = |state| world.atomic.contains(&stage.name) && state == State::Started;
+        let state = world.store.states.get(&earlier.id).map(|state| state.state);
+        assert!(
+            state.is_some_and(|state| is_applied(state) || began(state)),
+            "`{id}` starts before `{}` is applied: {}",
+            earlier.id,
+            told(world)
+        );
     }
     let Some(state) = state else { return };
     assert!(!is_applied(state.state), "`{id}` starts again though it is applied: {}", told(world));
@@ -82,7 +102,8 @@ pub(crate) fn before_entry(world: &World, record: &Record) {
     }
     if (state.state, state.mode) == (State::Started, Mode::Marked) {
         let attempt = state.attempt_id.as_ref().unwrap();
-        let on_the_way = world.target.on_the_way.iter().any(|commit| commit.session.attempt == *attempt);
+        let on_the_way =
+            world.target.on_the_way.iter().any(|commit| commit.session.attempts.contains(attempt));
         assert!(!on_the_way, "`{id}` starts while its last commit is on its way: {}", told(world));
         assert!(
             !world.target.markers.contains(attempt),

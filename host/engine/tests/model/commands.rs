@@ -1,7 +1,7 @@
 //! How a model host carries out the commands of an attempt.
 
 use sandpiper_engine::attempt::{Note, Outcome, Part};
-use sandpiper_engine::change::{ChangeId, Recovery};
+use sandpiper_engine::change::ChangeId;
 use sandpiper_engine::entry::{AttemptId, Mode, State};
 use sandpiper_engine::plan::{Action, Planned};
 use sandpiper_engine::store::{AppendError, Condition, Draft};
@@ -23,7 +23,7 @@ impl Runner {
         for note in notes {
             let first = note.state == State::Started;
             let condition =
-                if first { Condition::Newest(attempt.planned.newest()) } else { Condition::Always };
+                if first { Condition::Newest(attempt.planned.newest()) } else { Condition::SameAttempt };
             if note.state == State::Applied && attempt.declared.mode == Mode::Marked {
                 let committed = world.target.markers.contains(&attempt.id);
                 assert!(committed, "`applied` is recorded before it is committed");
@@ -78,8 +78,7 @@ impl Runner {
         }
         attempt.session = Some(world.target.open(Session {
             stage: self.stage.clone(),
-            change: attempt.planned.change.id.clone(),
-            attempt: attempt.id.clone(),
+            attempts: vec![attempt.id.clone()],
             is_transactional,
             done: Vec::new(),
             is_proved: false,
@@ -121,14 +120,12 @@ impl Runner {
                 (Trouble::Ends { committed }, 2) => {
                     let ended = world.target.sessions.remove(&session).unwrap();
                     if committed {
-                        let done = ended.done.iter();
-                        done.for_each(|it| world.target.execute(&id, *it, Recovery::ManualIntervention));
-                        world.target.behind_our_back.insert(id);
+                        world.commits_itself(ended);
                     }
                     return Some(Outcome::Ended("it ended its transaction"));
                 }
                 _ if is_transactional => {
-                    world.target.sessions.get_mut(&session).unwrap().done.push(statement)
+                    world.target.sessions.get_mut(&session).unwrap().done.push((id, statement))
                 }
                 _ => world.target.execute(&id, statement, attempt.planned.change.recovery),
             }

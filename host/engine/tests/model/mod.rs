@@ -2,19 +2,21 @@
 //!
 //! It does what the real ones promise, one small step at a time, so that a test can stop, pause or rob a host anywhere.
 
+mod atomic;
 pub(crate) mod check;
 mod commands;
 pub(crate) mod runner;
 pub(crate) mod store;
 pub(crate) mod target;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use sandpiper_engine::change::{Cadence, Change, ChangeId, Recovery};
 use sandpiper_engine::digest::Digest;
 use sandpiper_engine::entry::{Mode, State};
 use sandpiper_engine::plan::Stage;
 use sandpiper_engine::policy::Policies;
+use sandpiper_engine::scope::StageName;
 use sandpiper_engine::store::Condition;
 
 use runner::{End, Progress, Runner};
@@ -69,6 +71,10 @@ pub(crate) struct World {
     pub(crate) troubles: BTreeMap<ChangeId, VecDeque<Trouble>>,
     /// Whether the next `started` rides with the end of the change before.
     pub(crate) rides: bool,
+    /// Whether a failed attempt is followed by another in the same run, where the rules allow it.
+    pub(crate) retries: bool,
+    /// Stages whose pending changes are one transaction.
+    pub(crate) atomic: BTreeSet<StageName>,
     runners: u64,
 }
 
@@ -100,6 +106,8 @@ impl World {
             declared,
             troubles: BTreeMap::new(),
             rides: true,
+            retries: false,
+            atomic: BTreeSet::new(),
             runners: 0,
         }
     }
@@ -145,6 +153,7 @@ impl World {
                 continue;
             }
             let verdict = if self.target.is_whole(&change.id) {
+                self.target.behind_our_back.remove(&change.id);
                 State::MarkedApplied
             } else {
                 self.target.clean_up(&change.id);

@@ -1,16 +1,20 @@
 //! A model host: runs one stage, one small step at a time, as the real one does.
 
+use std::time::Duration;
+
 use sandpiper_engine::attempt::{Attempt, Command, Conclusion, Next, Outcome};
 use sandpiper_engine::entry::{AttemptId, State, Token};
 use sandpiper_engine::plan::{self, Action, Answers, Planned, PlannedStage, Selection};
 use sandpiper_engine::policy::Policies;
 use sandpiper_engine::recovery::{self, Settled, Verdict};
+use sandpiper_engine::retry::Retry;
 use sandpiper_engine::scope::StageName;
 use sandpiper_engine::store::{AppendError, Condition};
 
+use super::atomic::TryAll;
 use super::commands::{close, prove};
 use super::store::{LEASE, draft, record};
-use super::{Declared, Trouble, World};
+use super::{Declared, Trouble, World, check};
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +59,7 @@ pub(crate) enum At {
     LookingForMarker(Box<Planned>),
     Recording { planned: Box<Planned>, state: State },
     Trying(Box<Try>),
+    TryingAll(Box<TryAll>),
     Releasing(End),
     Over(End),
 }
@@ -93,6 +98,7 @@ impl Runner {
     pub(super) fn session(&self) -> Option<u64> {
         match &self.at {
             At::Trying(attempt) => attempt.session,
+            At::TryingAll(attempt) => attempt.session,
             _ => None,
         }
     }
@@ -130,6 +136,7 @@ impl Runner {
             }
             At::Recording { planned, state } => self.record(world, &planned, state),
             At::Trying(attempt) => self.go_on(world, attempt),
+            At::TryingAll(attempt) => self.go_on_with_all(world, attempt),
             At::Releasing(end) => {
                 world.store.release(&self.stage, self.token());
                 At::Over(end)
@@ -165,11 +172,18 @@ impl Runner {
     }
 
     fn begin(&mut self, world: &mut World) -> At {
-        let planned = match self.first_to_do(world) {
+        let mut planned = match self.first_to_do(world) {
             Ok(planned) => planned,
             Err(end) => return At::Releasing(end),
         };
+        let is_atomic = world.atomic.contains(&self.stage);
+        if is_atomic {
+            // What is in doubt is settled before anything else of the stage is tried.
+            let in_doubt = |it: &Planned| matches!(it.action, Action::LookForMarker | Action::AskVerify(_));
+            planned = self.plan(world).changes.into_iter().find(in_doubt).unwrap_or(planned);
+        }
         match planned.action {
+            Action::Apply if is_atomic => self.try_all(world),
             Action::Apply => {
                 let id = self.next_attempt();
                 self.try_it(world, planned, id, false)
@@ -266,11 +280,21 @@ impl Runner {
         }
     }
 
+    fn tries_again(&self, declared: Declared, conclusion: &Conclusion<&'static str>) -> bool {
+        let retry = Retry { attempts: 4, least: Duration::ZERO, most: Duration::ZERO };
+        retry.again(self.attempts, conclusion, declared.mode, declared.recovery, |_| true)
+    }
+
     fn concluded(&mut self, world: &mut World, attempt: Try, conclusion: &Conclusion<&'static str>) -> At {
         match (conclusion, attempt.rider) {
             (Conclusion::Applied, Some((next, id))) => self.try_it(world, next, id, true),
             (Conclusion::Applied, None) | (Conclusion::Superseded, _) => At::PlanningUnderLease,
             (Conclusion::LeaseLost(_), _) => At::Over(End::LockLost),
+            (failed, _) if world.retries && self.tries_again(attempt.declared, failed) => {
+                let state = &world.store.states[&attempt.planned.change.id];
+                assert!(!check::needs_person(state, attempt.declared.recovery), "a person is passed over");
+                At::PlanningUnderLease
+            }
             _ => At::Releasing(End::Failed),
         }
     }

@@ -88,13 +88,16 @@ impl Store {
     /// The first draft whose condition does not hold, and whether it may be left out.
     pub(crate) fn unmet<'a>(&self, drafts: &'a [Draft]) -> Option<(usize, bool, &'a Draft)> {
         drafts.iter().enumerate().find_map(|(index, draft)| {
-            let (expected, may_drop) = match draft.condition {
+            let newest = self.states.get(&draft.record.change_id);
+            let (holds, may_drop) = match draft.condition {
                 Condition::Always => return None,
-                Condition::Newest(expected) => (expected, false),
-                Condition::NewestOrDrop(expected) => (expected, true),
+                Condition::Newest(expected) => (newest.map(|state| state.sequence) == expected, false),
+                Condition::NewestOrDrop(expected) => (newest.map(|state| state.sequence) == expected, true),
+                Condition::SameAttempt => {
+                    (newest.is_some_and(|state| state.attempt_id == draft.record.attempt_id), false)
+                }
             };
-            let newest = self.states.get(&draft.record.change_id).map(|state| state.sequence);
-            (newest != expected).then_some((index, may_drop, draft))
+            (!holds).then_some((index, may_drop, draft))
         })
     }
 

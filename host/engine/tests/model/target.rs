@@ -12,11 +12,11 @@ use super::{STATEMENTS, World};
 #[derive(Debug, Clone)]
 pub(crate) struct Session {
     pub(crate) stage: StageName,
-    pub(crate) change: ChangeId,
-    pub(crate) attempt: AttemptId,
+    /// Whose session it is: of one change, or of all of an atomic stage.
+    pub(crate) attempts: Vec<AttemptId>,
     pub(crate) is_transactional: bool,
     /// What was done in the transaction so far.
-    pub(crate) done: Vec<usize>,
+    pub(crate) done: Vec<(ChangeId, usize)>,
     /// Whether the transaction was proved to stand after the last statement.
     pub(crate) is_proved: bool,
 }
@@ -122,16 +122,24 @@ impl World {
         if !commit.happens {
             return;
         }
-        let Session { change, attempt, done, .. } = commit.session;
-        for statement in done {
+        let Session { attempts, done, .. } = commit.session;
+        for (change, statement) in done {
             // What two transactions do is there twice, whatever the author promises.
             self.target.execute(&change, statement, Recovery::ManualIntervention);
         }
         if commit.records.is_empty() {
-            self.target.markers.insert(attempt);
+            self.target.markers.extend(attempts);
         }
         for record in commit.records {
             self.record(record, commit.token);
+        }
+    }
+
+    /// A change ended its transaction by a commit of its own.
+    pub(crate) fn commits_itself(&mut self, ended: Session) {
+        for (change, statement) in ended.done {
+            self.target.execute(&change, statement, Recovery::ManualIntervention);
+            self.target.behind_our_back.insert(change);
         }
     }
 

@@ -86,6 +86,7 @@ impl Host for View<'_> {
             Failure::Session(error) => error,
             Failure::Trap(error) => return Err(error),
         };
+        self.lent.gave_up |= matches!(error, HttpError::NotSent(_));
         Ok(match error {
             HttpError::NotSent(message) => client::Error::NotSent(message),
             HttpError::NoAnswer(message) => client::Error::NoAnswer(message),

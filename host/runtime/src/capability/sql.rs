@@ -115,6 +115,7 @@ impl Host for View<'_> {
             Failure::Session(error) => error,
             Failure::Trap(error) => return Err(error),
         };
+        self.lent.gave_up |= error.is_transient();
         Ok(match error {
             SqlError::Refused(error) => client::Error::Refused(error.into()),
             SqlError::ConnectionLost(message) => client::Error::ConnectionLost(message),

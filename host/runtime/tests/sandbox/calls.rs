@@ -50,6 +50,21 @@ fn many_rows_go_in_with_one_call_and_come_out_in_batches() {
 }
 
 #[test]
+fn a_failure_is_transient_when_the_guest_says_so_or_a_system_gave_up() {
+    let execute = |sql: &str| Attempt::case("execute").variable("sql", sql).run();
+    assert!(Attempt::case("transient").run().transient);
+    let gave_up = execute("INSERT INTO locked VALUES (1)");
+    assert!(
+        gave_up.transient && matches!(gave_up.answer, Err(CallError::Failed { .. })),
+        "{:?}",
+        gave_up.answer
+    );
+    assert!(!execute("INSERT INTO no_such_table VALUES (1)").transient);
+    assert!(!Attempt::case("failed").run().transient);
+    assert!(!Attempt::case("normal").run().transient);
+}
+
+#[test]
 fn a_guests_failure_is_what_it_says() {
     let error = |case: &str| Attempt::case(case).run().error();
     assert_eq!(error("precondition"), CallError::Precondition("the guest wants another database".to_owned()));

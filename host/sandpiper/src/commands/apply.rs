@@ -16,6 +16,7 @@ use crate::observer::Event;
 use crate::report::{Counts, Exit, Finished, Report};
 use crate::run::Core;
 use crate::run::idle;
+use crate::run::one_transaction;
 use crate::run::outcome::StageEnd;
 use crate::run::prepare::Preparing;
 use crate::run::ready::Ready;
@@ -83,6 +84,9 @@ impl Sandpiper {
                 Ok(ready) => drop(readied.insert(planned.change.id.clone(), Arc::new(ready))),
                 Err(found) => problems.extend(found),
             }
+        }
+        if problems.is_empty() {
+            problems = one_transaction::problems(&opened.changes, &readied);
         }
         if problems.is_empty() { Ok(readied) } else { Err(Fault::from_problems(problems)) }
     }

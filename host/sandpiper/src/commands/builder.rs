@@ -194,9 +194,6 @@ fn refuse_what_is_not_there(config: &Config) -> Result<(), Fault> {
     if !config.languages.is_empty() || !config.plugins.is_empty() {
         return missing("language plugins");
     }
-    if config.stages.iter().any(|stage| stage.atomic) {
-        return missing("`atomic` stages");
-    }
     Ok(())
 }
 

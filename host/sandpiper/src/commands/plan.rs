@@ -8,6 +8,7 @@ use sandpiper_engine::fault::Fault;
 use sandpiper_engine::plan::{Action, Plan, Planned};
 
 use super::{Sandpiper, Select};
+use crate::config::Config;
 use crate::report::{Exit, Finished, PlanAction, PlanChange, PlanReport, PlanStage};
 use crate::run::idle;
 use crate::run::ready::Ready;
@@ -43,7 +44,7 @@ impl Sandpiper {
         if let Some(fault) = &refusal {
             warnings.extend(fault.problems.iter().cloned());
         }
-        let report = report(&plan, &readied);
+        let report = report(&plan, &readied, &opened.changes.config);
         let blocked = plan.stages.iter().any(|stage| stage.is_blocked());
         let exit = match (blocked, &refusal, report.pending) {
             (true, ..) => Exit::Manual,
@@ -55,10 +56,11 @@ impl Sandpiper {
     }
 }
 
-fn report(plan: &Plan, readied: &BTreeMap<ChangeId, Arc<Ready>>) -> PlanReport {
+fn report(plan: &Plan, readied: &BTreeMap<ChangeId, Arc<Ready>>, config: &Config) -> PlanReport {
     let stages = plan.stages.iter().map(|stage| {
         let changes = stage.changes.iter().map(|planned| change(planned, readied.get(&planned.change.id)));
-        PlanStage { name: stage.name.as_str().to_owned(), changes: changes.collect() }
+        let atomic = config.stages.iter().any(|it| it.name == stage.name && it.atomic);
+        PlanStage { name: stage.name.as_str().to_owned(), atomic, changes: changes.collect() }
     });
     PlanReport { stages: stages.collect(), pending: plan.pending() }
 }
@@ -84,6 +86,7 @@ fn change(planned: &Planned, ready: Option<&Arc<Ready>>) -> PlanChange {
         target_system: planned.change.target_system.as_str().to_owned(),
         action,
         mode,
+        attempts: ready.map_or(0, |ready| ready.retry.map_or(1, |retry| retry.attempts)),
         reason,
     }
 }

@@ -1,11 +1,15 @@
 //! `validate`: every problem of configuration and changes. It connects to nothing.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use sandpiper_engine::fault::{Fault, Problem, Severity};
 
 use super::{Builder, Sandpiper};
 use crate::load::Changes;
 use crate::report::{Exit, Finished, ValidateReport};
 use crate::run::idle;
+use crate::run::one_transaction;
 use crate::run::prepare::Preparing;
 use crate::systems::Systems;
 use crate::templates::Templates;
@@ -64,7 +68,7 @@ impl Sandpiper {
             runtime: &self.runtime,
             templates: &templates,
         };
-        let mut problems = Vec::new();
+        let (mut problems, mut readied) = (Vec::new(), BTreeMap::new());
         for change in changes.stages.iter().flat_map(|stage| &stage.changes) {
             let Some(item) = changes.item(&change.id) else { continue };
             // What names a system that is not there was told already, and cannot be looked at further.
@@ -72,10 +76,14 @@ impl Sandpiper {
                 continue;
             }
             match preparing.ready(change, item).await {
-                Ok(ready) => problems.extend(idle::warning(&ready)),
+                Ok(ready) => {
+                    problems.extend(idle::warning(&ready));
+                    readied.insert(change.id.clone(), Arc::new(ready));
+                }
                 Err(found) => problems.extend(found),
             }
         }
+        problems.extend(one_transaction::problems(&changes, &readied));
         Ok((problems, changes.count()))
     }
 }

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use sandpiper_engine::change::{Cadence, ChangeId, Recovery};
 use sandpiper_engine::digest::Digest;
+use sandpiper_engine::retry::Retry;
 use sandpiper_engine::scope::SystemName;
 
-use super::{ChangeFile, ChangeInfo, DataFile, FileKind, Form, Retry};
+use super::{ChangeFile, ChangeInfo, DataFile, FileKind, Form};
 
 /// What planning needs to know of a file.
 #[derive(Debug)]
@@ -78,10 +79,12 @@ fn write_data(DataFile { info, template, .. }: &DataFile, writer: &mut Writer) {
     }
     match info.retry {
         None => writer.number(0),
-        Some(Retry { attempts, delay }) => {
-            writer.number(u64::from(attempts) + 1);
-            writer.number(delay.as_secs());
-            writer.number(u64::from(delay.subsec_nanos()));
+        Some(Retry { attempts, least, most }) => {
+            writer.number(u64::from(attempts));
+            for pause in [least, most] {
+                writer.number(pause.as_secs());
+                writer.number(u64::from(pause.subsec_nanos()));
+            }
         }
     }
 }
@@ -120,8 +123,9 @@ fn data(reader: &mut Reader<'_>, names: &mut Names) -> Option<DataFile> {
     let retry = match reader.number()? {
         0 => None,
         attempts => Some(Retry {
-            attempts: u32::try_from(attempts - 1).ok()?,
-            delay: Duration::new(reader.number()?, u32::try_from(reader.number()?).ok()?),
+            attempts: u32::try_from(attempts).ok()?,
+            least: reader.duration()?,
+            most: reader.duration()?,
         }),
     };
     let info = Arc::new(ChangeInfo {
@@ -241,6 +245,11 @@ impl<'a> Reader<'a> {
             1 => self.text().map(Some),
             _ => None,
         }
+    }
+
+    fn duration(&mut self) -> Option<Duration> {
+        let (seconds, nanoseconds) = (self.number()?, u32::try_from(self.number()?).ok()?);
+        (nanoseconds < 1_000_000_000).then(|| Duration::new(seconds, nanoseconds))
     }
 
     fn digest(&mut self) -> Option<Digest> {

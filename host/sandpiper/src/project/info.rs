@@ -1,14 +1,15 @@
 //! What a data file declares about its change, whichever form it is written in.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use sandpiper_engine::change::{Cadence, ChangeId, Recovery, check_author};
 use sandpiper_engine::fault::{Place, Problem};
+use sandpiper_engine::retry::Retry;
 use sandpiper_engine::scope::SystemName;
 use sandpiper_engine::suggest::nearest;
 
-use crate::config::{Condition, Config, duration, unknown_names};
+use super::retry;
+use crate::config::{Condition, Config, unknown_names};
 use crate::secrets::without_password;
 use crate::yaml::{list, one_of, position};
 
@@ -35,7 +36,7 @@ pub struct ChangeInfo {
     pub labels: Vec<(String, String)>,
     /// Whether it takes part at all.
     pub when: Option<Condition>,
-    /// How often it is tried again after a failure that may be gone then.
+    /// How often it is tried within a run.
     pub retry: Option<Retry>,
     /// Where these things are said; unknown where they were remembered.
     pub places: Option<Box<InfoPlaces>>,
@@ -58,15 +59,6 @@ pub struct InfoPlaces {
     pub when: Option<Place>,
 }
 
-/// How often a change is tried again in one run: `retry: 3`, or `retry: { attempts: 3, delay: 5s }`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Retry {
-    /// How many further attempts there are.
-    pub attempts: u32,
-    /// How long to wait before each.
-    pub delay: Duration,
-}
-
 impl ChangeInfo {
     /// Where these things are said, as far as it is known.
     pub fn places(&self) -> &InfoPlaces {
@@ -79,20 +71,6 @@ impl ChangeInfo {
             when: None,
         };
         self.places.as_deref().unwrap_or(UNKNOWN)
-    }
-}
-
-impl Retry {
-    /// Reads `3`, or `3 5s` with the delay before each further attempt.
-    ///
-    /// # Errors
-    ///
-    /// Says how to write it.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let (attempts, delay) = text.trim().split_once(char::is_whitespace).unwrap_or((text.trim(), "1s"));
-        let attempts = attempts.parse().ok().filter(|attempts| (0..=100).contains(attempts));
-        let attempts = attempts.ok_or_else(|| format!("`retry` is `{text}`, no number from 0 to 100"))?;
-        Ok(Self { attempts, delay: duration(delay)? })
     }
 }
 
@@ -283,11 +261,9 @@ impl<'t> Declaration<'t> {
                     self.problem(at, format!("`when`: {why}"), help);
                 }
             },
-            "retry" => match Retry::parse(value) {
+            "retry" => match retry::read_retry(value) {
                 Ok(retry) => self.retry = Some(retry),
-                Err(why) => {
-                    self.problem(at, why, "write how many further attempts there are: `3`, or `3 5s`")
-                }
+                Err(why) => self.problem(at, why, retry::HELP),
             },
             _ => {}
         }
@@ -306,6 +282,14 @@ impl<'t> Declaration<'t> {
     pub(super) fn set_when(&mut self, condition: Condition, at: usize) {
         self.places.when = Some(self.place(at));
         self.when = Some(condition);
+    }
+
+    /// Takes one of the keys of a `retry` that has several.
+    pub(super) fn set_retry(&mut self, key: &str, value: &str, at: usize) {
+        let retry = self.retry.get_or_insert_with(retry::default);
+        if let Err(why) = retry::set(retry, key, value) {
+            self.problem(at, why, retry::HELP);
+        }
     }
 
     pub(super) fn add_label(&mut self, name: &str, value: &str) {
@@ -387,18 +371,4 @@ impl<'t> Declaration<'t> {
 /// A template by the name that this host knows: Flamingock calls `sql` `sql-template`.
 fn template_name(name: &str) -> &str {
     if name == "sql-template" { "sql" } else { name }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_retry_is_a_number_and_perhaps_a_delay() {
-        assert_eq!(Retry::parse("3"), Ok(Retry { attempts: 3, delay: Duration::from_secs(1) }));
-        assert_eq!(Retry::parse("3 500ms"), Ok(Retry { attempts: 3, delay: Duration::from_millis(500) }));
-        assert!(
-            Retry::parse("often").is_err() && Retry::parse("101").is_err() && Retry::parse("3 5").is_err()
-        );
-    }
 }

@@ -9,6 +9,7 @@ mod info;
 mod listing;
 mod payload;
 mod read;
+mod retry;
 mod sql_change;
 mod stat_cache;
 #[cfg(test)]
@@ -25,9 +26,10 @@ use sandpiper_engine::digest::Digest;
 use sandpiper_engine::fault::{Place, Problem};
 use sandpiper_engine::file_name::FileName;
 
-pub use info::{ChangeInfo, InfoPlaces, Retry, check_info};
+pub use info::{ChangeInfo, InfoPlaces, check_info};
 pub use payload::Payload;
 pub use read::MAX_FILE;
+pub use retry::read_retry;
 
 use stat_cache::StatCache;
 

@@ -6,7 +6,7 @@ use sandpiper_engine::fault::Problem;
 use sandpiper_engine::file_name::FileName;
 
 use super::info::{ChangeInfo, Declaration, KEYS};
-use super::{DataChange, DataFile, Payload, StepPair};
+use super::{DataChange, DataFile, Payload, StepPair, retry};
 use crate::config::{Condition, Config};
 use crate::yaml::{Document, Fields, Node, Reader, Spelling, Value};
 
@@ -73,13 +73,16 @@ fn declared(document: &Document, name: &FileName) -> (Option<ChangeInfo>, Option
 fn take<'d>(reader: &mut Reader<'d>, declaration: &mut Declaration<'_>, fields: &Fields<'d>, key: &str) {
     let Some(node) = fields.get(key) else { return };
     if key == "retry" && matches!(node.value, Value::Mapping(_)) {
-        let Some(inner) = reader.mapping(node, "`retry`", &["attempts", "delay"], Spelling::KebabOrCamel)
-        else {
+        let Some(inner) = reader.mapping(node, "`retry`", &retry::KEYS, Spelling::KebabOrCamel) else {
             return;
         };
-        let attempts = inner.get("attempts").and_then(|node| reader.text(node, "`attempts`")).unwrap_or("1");
-        let delay = inner.get("delay").and_then(|node| reader.text(node, "`delay`")).unwrap_or("1s");
-        declaration.take("retry", &format!("{attempts} {delay}"), node.at);
+        declaration.take(key, "", node.at);
+        for key in retry::KEYS {
+            let Some(node) = inner.get(key) else { continue };
+            if let Some(text) = reader.text(node, &format!("`{key}`")) {
+                declaration.set_retry(key, text, node.at);
+            }
+        }
         return;
     }
     match reader.text(node, &format!("`{key}`")) {

@@ -61,23 +61,26 @@ pub(crate) struct Begin<'a> {
     pub(crate) finished: Vec<StepMark>,
 }
 
-struct Running<'a> {
+/// An attempt that is under way.
+pub(super) struct Running<'a> {
     run: &'a StageRun<'a>,
     ready: &'a Arc<Ready>,
     begin: Begin<'a>,
-    clock: Instant,
+    pub(super) clock: Instant,
     stop: Stop,
-    session: Option<Box<dyn Session>>,
+    pub(super) session: Option<Box<dyn Session>>,
     /// Steps that ran, so that exactly those are taken back.
     ran: usize,
     /// Where what a direct change written as data does is recorded, statement by statement, until it went wrong.
     journal: Option<Arc<Journal>>,
     calls: u64,
     /// What is recorded of them, one by one.
-    recorder: Arc<Recorder>,
+    pub(super) recorder: Arc<Recorder>,
     /// Whether its transaction was committed.
-    committed: bool,
+    pub(super) committed: bool,
     next_started: bool,
+    /// Whether the call that failed may succeed on the next attempt.
+    transient: bool,
 }
 
 /// Carries out one attempt. The caller holds the turn on the target system.
@@ -90,20 +93,7 @@ pub(crate) async fn attempt(run: &StageRun<'_>, ready: &Arc<Ready>, begin: Begin
     run.held.guards(&stop);
     // The rollback of a direct change is not told: it runs to its end.
     let _told = run.core.stopper.tells(&stop);
-    let mut running = Running {
-        run,
-        ready,
-        begin,
-        clock: Instant::now(),
-        journal: journal(run, ready, &stop),
-        stop,
-        session: None,
-        ran: 0,
-        calls: 0,
-        recorder: Arc::new(recorder(run, ready)),
-        committed: false,
-        next_started: false,
-    };
+    let mut running = Running::new(run, ready, begin, stop);
     let conclusion = loop {
         let outcome = running.carry_out(command).await;
         match machine.next(outcome) {
@@ -118,7 +108,25 @@ pub(crate) async fn attempt(run: &StageRun<'_>, ready: &Arc<Ready>, begin: Begin
     }
 }
 
-impl Running<'_> {
+impl<'a> Running<'a> {
+    pub(super) fn new(run: &'a StageRun<'a>, ready: &'a Arc<Ready>, begin: Begin<'a>, stop: Stop) -> Self {
+        Self {
+            run,
+            ready,
+            begin,
+            clock: Instant::now(),
+            journal: journal(run, ready, &stop),
+            stop,
+            session: None,
+            ran: 0,
+            calls: 0,
+            recorder: Arc::new(recorder(run, ready)),
+            committed: false,
+            next_started: false,
+            transient: false,
+        }
+    }
+
     async fn carry_out(&mut self, command: Command<Fault>) -> Outcome<Fault> {
         let effect = command.name();
         crash::before(effect);
@@ -164,11 +172,11 @@ impl Running<'_> {
         self.next_started = entries.len() > own && entries.last().is_some_and(Option::is_some);
     }
 
-    fn draft(&self, note: &Note<Fault>) -> Draft {
+    pub(super) fn draft(&self, note: &Note<Fault>) -> Draft {
         let started = &self.begin.started;
         let mut record = self.run.record(self.ready, started, note.state, note.mode);
         record.error = note.fault.as_ref().map(|fault| self.run.core.redacted(RecordedError::from(fault)));
-        let mut condition = Condition::Always;
+        let mut condition = Condition::SameAttempt;
         if note.state == State::Started {
             record.reason = self.run.takes_over();
             condition = Condition::Newest(self.begin.newest);
@@ -181,7 +189,7 @@ impl Running<'_> {
         Draft { record, condition, calls: None }
     }
 
-    async fn open(&mut self) -> Outcome<Fault> {
+    pub(super) async fn open(&mut self) -> Outcome<Fault> {
         if self.run.held.is_lost() {
             return Outcome::LeaseLost(self.lost());
         }
@@ -209,7 +217,7 @@ impl Running<'_> {
         self.run.fence()
     }
 
-    async fn call(&mut self, part: Part) -> Outcome<Fault> {
+    pub(super) async fn call(&mut self, part: Part) -> Outcome<Fault> {
         // What an earlier stop left behind must not end the rollback before it begins, unless the lease is lost.
         if part == Part::Rollback && self.stop.reason() != Some(StopReason::LeaseLost) {
             self.stop = Stop::new();
@@ -268,7 +276,10 @@ impl Running<'_> {
                     };
                     let touched = self.ready.has_one_step() || partly;
                     self.ran += usize::from(part == Part::Apply && touched);
-                    failure.get_or_insert((call, error));
+                    if failure.is_none() {
+                        self.transient = returned.transient;
+                        failure = Some((call, error));
+                    }
                     if part == Part::Apply {
                         break;
                     }
@@ -310,7 +321,9 @@ impl Running<'_> {
     /// What an error of a call means for the attempt.
     fn failed(&self, call: &Call, error: CallError) -> Outcome<Fault> {
         let effect = if self.ready.mode.is_transactional() { Effect::None } else { Effect::Unknown };
-        let fault = |code, blame, message: String| Fault::new(code, blame, message).with_effect(effect);
+        let fault = |code, blame, message: String| {
+            Fault::new(code, blame, message).with_effect(effect).with_transience(self.transient)
+        };
         match error {
             CallError::Precondition(message) => {
                 // Of further systems, which a direct change may write to, it is not known.
@@ -372,7 +385,13 @@ impl Running<'_> {
 
     async fn prove(&mut self) -> Outcome<Fault> {
         let Some(session) = &mut self.session else { return Outcome::Failed(Fault::bug("nothing to prove")) };
-        match session.prove().await {
+        let proved = session.prove().await;
+        self.proved(proved)
+    }
+
+    /// What a proof says, or its lack.
+    pub(super) fn proved(&self, proved: Result<(), ProofError>) -> Outcome<Fault> {
+        match proved {
             Ok(()) if self.run.held.is_lost() => Outcome::LeaseLost(self.lost()),
             Ok(()) => Outcome::Done,
             Err(ProofError::Ended(message)) => Outcome::Ended(self.ended(&message)),
@@ -408,15 +427,23 @@ impl Running<'_> {
                 }
                 Outcome::Done
             }
-            Err(CommitError::Target(TargetError::Fenced)) => Outcome::LeaseLost(self.lost()),
-            Err(CommitError::Target(error)) => Outcome::Refused(error.into()),
-            Err(CommitError::Entries(error)) => self.refused(error),
-            Err(CommitError::Violated(message)) => self.violated(message),
-            Err(CommitError::Ended(message)) => Outcome::Ended(self.ended(&message)),
-            Err(CommitError::Unknown(message)) => {
+            Err(error) => self.not_committed(error),
+        }
+    }
+
+    /// What a commit that did not succeed means for the attempt.
+    pub(super) fn not_committed(&self, error: CommitError) -> Outcome<Fault> {
+        match error {
+            CommitError::Target(TargetError::Fenced) => Outcome::LeaseLost(self.lost()),
+            CommitError::Target(error) => Outcome::Refused(error.into()),
+            CommitError::Entries(error) => self.refused(error),
+            CommitError::Violated(message) => self.violated(message),
+            CommitError::Ended(message) => Outcome::Ended(self.ended(&message)),
+            CommitError::Unknown(message) => {
                 let message = format!("the answer to the commit was lost: {message}");
-                let fault =
-                    Fault::new("target::unreachable", Blame::Target, message).with_effect(Effect::Unknown);
+                let fault = Fault::new("target::unreachable", Blame::Target, message)
+                    .with_effect(Effect::Unknown)
+                    .with_transience(true);
                 Outcome::Unknown(
                     fault.with_help("run the same command again: it finds out what became of it first"),
                 )
@@ -425,7 +452,7 @@ impl Running<'_> {
     }
 
     /// First the fence row, which waits until the old transaction has ended; then the marker, or the shared entry.
-    async fn settle(&mut self) -> Outcome<Fault> {
+    pub(super) async fn settle(&mut self) -> Outcome<Fault> {
         let id = &self.begin.started.id;
         let there = match self.ready.target.fence(&self.fence()).await {
             Ok(()) if self.ready.mode == Mode::Marked => self.ready.target.has_marker(id).await,
@@ -444,7 +471,7 @@ impl Running<'_> {
     }
 
     /// What an append that did not happen means for the attempt.
-    fn refused(&self, error: AppendError) -> Outcome<Fault> {
+    pub(super) fn refused(&self, error: AppendError) -> Outcome<Fault> {
         match error {
             AppendError::LeaseLost => Outcome::LeaseLost(self.lost()),
             AppendError::Superseded(_) => Outcome::Superseded,
@@ -453,7 +480,7 @@ impl Running<'_> {
     }
 
     /// The lease is lost: in a transaction that was not committed, nothing remains.
-    fn lost(&self) -> Fault {
+    pub(super) fn lost(&self) -> Fault {
         let nothing_remains = self.ready.mode.is_transactional() && !self.committed;
         Fault::lease_lost().with_effect(if nothing_remains { Effect::None } else { Effect::Unknown })
     }

@@ -247,6 +247,10 @@ impl Session for Journaled {
         self.session.prove().await
     }
 
+    async fn stands(&mut self) -> Result<(), ProofError> {
+        self.session.stands().await
+    }
+
     async fn commit(self: Box<Self>, seal: Seal<'_>) -> Result<Option<Appended>, CommitError> {
         self.session.commit(seal).await
     }

@@ -3,12 +3,15 @@
 //! [`Core`] is what all stages share; [`schedule`] starts each stage when those that it is after are complete, on a
 //! thread of its own, because guests and embedded databases compute on the thread that calls them.
 
+pub(crate) mod again;
+pub(crate) mod atomic;
 pub(crate) mod attempt;
 pub(crate) mod calls;
 pub(crate) mod guest_host;
 pub(crate) mod idle;
 pub(crate) mod journal;
 pub(crate) mod notes;
+pub(crate) mod one_transaction;
 pub(crate) mod outcome;
 pub(crate) mod prepare;
 pub(crate) mod ready;
@@ -82,6 +85,11 @@ impl Core {
             .into_iter()
             .find(|stage| stage.name == *name)
             .ok_or_else(|| Fault::bug(format!("stage `{name}` is not in its own plan")))
+    }
+
+    /// Whether all that is pending in a stage is one transaction.
+    pub(crate) fn is_atomic(&self, name: &StageName) -> bool {
+        self.changes.config.stages.iter().any(|stage| stage.name == *name && stage.atomic)
     }
 
     /// The stage as the plan from before the first lease has it.

@@ -30,6 +30,10 @@ pub(crate) struct ChangeResult {
     pub(crate) duration_ms: Option<u64>,
     pub(crate) error: Option<Fault>,
     pub(crate) exit: Exit,
+    /// How often this run has tried it.
+    pub(crate) attempts: u32,
+    /// Whether it is tried once more.
+    pub(crate) again: bool,
 }
 
 /// By the change.
@@ -92,6 +96,8 @@ pub(crate) fn result(core: &Core, ready: &Ready, planned: &Planned, ended: Ended
         duration_ms: Some(ended.duration_ms),
         error: error.map(|fault| core.redacted_fault(fault)),
         exit,
+        attempts: 1,
+        again: false,
     }
 }
 
@@ -109,6 +115,7 @@ impl ChangeResult {
             reason: self.reason.clone(),
             duration_ms: self.duration_ms,
             error: self.error.clone(),
+            attempts: self.attempts,
             ..untouched(planned)
         }
     }
@@ -138,6 +145,7 @@ pub(crate) fn untouched(planned: &Planned) -> ChangeReport {
         duration_ms: None,
         reason: planned.reason.clone(),
         error: None,
+        attempts: 0,
     }
 }
 

@@ -76,6 +76,7 @@ impl Preparing<'_> {
             target,
             uses,
             program,
+            retry: item.info.retry,
             deadline: self.config.limits.deadline,
             file: item.file.shown.clone(),
         })

@@ -7,6 +7,7 @@ use sandpiper_engine::attempt::Part;
 use sandpiper_engine::change::Change;
 use sandpiper_engine::entry::Mode;
 use sandpiper_engine::fault::{Fault, Place};
+use sandpiper_engine::retry::Retry;
 use sandpiper_engine::scope::SystemName;
 use sandpiper_runtime::Component;
 use sandpiper_runtime::guest::{Action, Call, PayloadPlace, Step};
@@ -28,6 +29,8 @@ pub(crate) struct Ready {
     pub(crate) uses: Vec<(SystemName, Arc<dyn Target>)>,
     /// The code.
     pub(crate) program: Program,
+    /// How often it is tried within a run, where it says so.
+    pub(crate) retry: Option<Retry>,
     /// How long an attempt may take.
     pub(crate) deadline: Duration,
     /// The file, for people.

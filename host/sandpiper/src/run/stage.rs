@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sandpiper_backends::crash;
 use sandpiper_engine::attempt::Conclusion;
@@ -26,6 +27,7 @@ use crate::run::notes;
 use crate::run::outcome::{ChangeResult, Results, StageEnd, result, stage_end};
 use crate::run::ready::{Program, Ready};
 use crate::run::settle;
+use crate::run::{again, atomic};
 use crate::stopping::Stopper;
 
 /// What all attempts of one stage share.
@@ -163,6 +165,8 @@ async fn under_lease(
                     duration_ms: None,
                     error: None,
                     exit: Exit::Done,
+                    attempts: 0,
+                    again: false,
                 };
                 results.insert(doubtful.change.id.clone(), result);
             } else if let Some(newest) = doubtful.newest() {
@@ -171,8 +175,14 @@ async fn under_lease(
             continue;
         }
         notes::write(run, &planned).await?;
-        match apply_all(run, &planned, results).await? {
+        let progress = match run.core.is_atomic(run.stage) {
+            true => atomic::apply(run, &planned, results).await?,
+            false => apply_all(run, &planned, results).await?,
+        };
+        match progress {
             Progress::Over => return Ok(()),
+            Progress::TryAgain(pause) if again::waits(run, pause).await => {}
+            Progress::TryAgain(_) => return Ok(()),
             // Another run was faster with one of them: what is there now is planned on.
             Progress::PlanAgain if replans < MOST_REPLANS => {
                 replans += 1;
@@ -214,9 +224,20 @@ fn is_in_doubt(action: Action) -> bool {
     matches!(action, Action::LookForMarker | Action::AskVerify(_))
 }
 
-enum Progress {
+pub(crate) enum Progress {
     Over,
     PlanAgain,
+    /// A change failed that is tried again after a pause, on what is there then.
+    TryAgain(Duration),
+}
+
+/// What is to be applied, in order: what this run is not done with.
+pub(crate) fn to_do<'p>(planned: &'p PlannedStage, results: &Results) -> Vec<&'p Planned> {
+    let is_open = |it: &&Planned| {
+        matches!(it.action, Action::Apply | Action::Resume)
+            && results.get(&it.change.id).is_none_or(|result| result.again)
+    };
+    planned.changes.iter().filter(is_open).collect()
 }
 
 /// Applies what is planned, in order, until one fails. The next change's `started` rides in the commit of the one
@@ -226,13 +247,7 @@ async fn apply_all(
     planned: &PlannedStage,
     results: &mut Results,
 ) -> Result<Progress, Fault> {
-    let todo: Vec<&Planned> = planned
-        .changes
-        .iter()
-        .filter(|it| {
-            matches!(it.action, Action::Apply | Action::Resume) && !results.contains_key(&it.change.id)
-        })
-        .collect();
+    let todo = to_do(planned, results);
     let mut readied: Vec<Arc<Ready>> = Vec::with_capacity(todo.len());
     for planned in &todo {
         readied.push(run.core.ready(planned)?);
@@ -293,7 +308,15 @@ async fn apply_all(
             drop(ready.target.forget_markers(&[started.id]).await);
             crash::after("forget marker");
         }
-        let result = result(run.core, ready, planned, ended);
+        let attempts = again::attempts(results, &planned.change.id);
+        let pause = again::pause(run, ready, attempts, &ended.conclusion);
+        let result =
+            ChangeResult { attempts, again: pause.is_some(), ..result(run.core, ready, planned, ended) };
+        if let Some(pause) = pause {
+            again::tell(run, ready, &result, pause);
+            results.insert(planned.change.id.clone(), result);
+            return Ok(Progress::TryAgain(pause));
+        }
         let report = result.report(planned, was_applied.then_some(State::Applied));
         run.core.observer.event(&Event::ChangeFinished { stage: run.stage.as_str(), change: &report });
         results.insert(planned.change.id.clone(), result);
@@ -340,6 +363,8 @@ fn edited(mode: Mode, fault: Fault) -> ChangeResult {
         duration_ms: None,
         error: Some(fault),
         exit: Exit::Manual,
+        attempts: 0,
+        again: false,
     }
 }
 
@@ -349,7 +374,8 @@ fn rides(now: &Ready, next: &Ready) -> bool {
 }
 
 impl StageRun<'_> {
-    fn starts(&self, planned: &Planned) -> Started {
+    /// The beginning of an attempt.
+    pub(crate) fn starts(&self, planned: &Planned) -> Started {
         let number = planned.state.as_ref().map_or(1, ChangeState::next_attempt);
         Started { id: self.attempt_id(), at: now(), number }
     }

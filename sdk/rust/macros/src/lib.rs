@@ -25,7 +25,7 @@ use proc_macro::TokenStream;
 /// | `uses` | `["crm", ..]`: further configured systems that this change may open by name |
 /// | `labels` | `{ team = "orders", .. }`: stored and shown |
 /// | `when` | a condition on environment, tenant and variables |
-/// | `retry` | how often and when a failed attempt is tried again |
+/// | `retry` | how often it is tried within a run, and the pause between: `"3 1s..30s"` |
 ///
 /// ```
 /// struct Backfill;

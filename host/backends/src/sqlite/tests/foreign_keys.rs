@@ -125,3 +125,17 @@ fn a_direct_change_is_checked_when_it_is_proven_or_else_closed() {
     Calls(&mut *session).script("PRAGMA foreign_keys = ON; INSERT INTO orders VALUES (40, 99)").unwrap();
     assert!(matches!(run(session.close()), Err(TargetError::Refused(text)) if text.contains("row 40")));
 }
+
+#[test]
+fn a_transaction_stands_although_a_rule_is_broken_meanwhile() {
+    let place = Place::new();
+    place.plain().execute_batch(TABLES).unwrap();
+    let mut session = place.attempt("1", Mode::Marked);
+    Calls(&mut *session).script("INSERT INTO orders VALUES (30, 3)").unwrap();
+    run(session.stands()).unwrap();
+    assert!(matches!(run(session.prove()), Err(ProofError::Violated(_))));
+    Calls(&mut *session).script("INSERT INTO users VALUES (3, 'kay')").unwrap();
+    run(session.prove()).unwrap();
+    drop(Calls(&mut *session).script("INSERT OR ROLLBACK INTO users VALUES (3, 'twice')"));
+    assert!(matches!(run(session.stands()), Err(ProofError::Ended(_))));
+}

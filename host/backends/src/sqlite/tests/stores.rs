@@ -337,3 +337,20 @@ fn descriptions_are_found_by_digest() {
     run(store.keep(&[], &[(a, "{\"id\":1}".to_owned())])).unwrap();
     assert_eq!(run(store.descriptions(&[b, a])).unwrap(), [(a, "{\"id\":1}".to_owned())]);
 }
+
+#[test]
+fn what_ends_an_attempt_follows_its_own_entries_alone() {
+    let place = Place::new();
+    let (store, lease) = place.leased();
+    let of = |attempt: &str, state| {
+        let draft = draft("a", state, Condition::SameAttempt);
+        Draft { record: Record { attempt_id: Some(AttemptId(attempt.into())), ..draft.record }, ..draft }
+    };
+    let superseded = Err(AppendError::Superseded(ChangeId::new("a").unwrap()));
+    assert_eq!(append(&store, &lease, &[of("attempt", State::Applied)]), superseded, "it never began");
+    append(&store, &lease, &[always("a", State::Started)]).unwrap();
+    let batch = [always("b", State::Started), of("another", State::Applied)];
+    assert_eq!(append(&store, &lease, &batch), superseded);
+    append(&store, &lease, &[of("attempt", State::Failed), of("attempt", State::RolledBack)]).unwrap();
+    assert_eq!(run(store.entries(&EntryQuery::all(scope()))).unwrap().len(), 3);
+}

@@ -226,3 +226,17 @@ fn checking_a_target_makes_nothing_and_finds_what_is_no_database() {
     .unwrap();
     assert!(matches!(run(place.target(Role::Apart).check()), Err(TargetError::Refused(_))));
 }
+
+#[test]
+fn the_markers_of_an_atomic_stage_are_one_commit() {
+    let place = Place::new();
+    let ids = ["1", "2", "3"].map(|id| AttemptId(id.into()));
+    let target = place.target(Role::Apart);
+    let there = || ids.iter().map(|id| run(target.has_marker(id)).unwrap()).collect::<Vec<_>>();
+    run(place.attempt("1", Mode::Marked).close()).unwrap();
+    assert_eq!(there(), [false; 3]);
+    run(place.attempt("1", Mode::Marked).commit(Seal::Markers(&ids))).unwrap();
+    assert_eq!(there(), [true; 3]);
+    let again = run(place.attempt("1", Mode::Marked).commit(Seal::Markers(&ids)));
+    assert!(matches!(again, Err(CommitError::Target(_))), "a marker is written once: {again:?}");
+}

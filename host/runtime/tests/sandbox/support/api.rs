@@ -52,6 +52,10 @@ impl Session for ApiSession {
         Ok(())
     }
 
+    async fn stands(&mut self) -> Result<(), ProofError> {
+        Ok(())
+    }
+
     async fn commit(self: Box<Self>, _: Seal<'_>) -> Result<Option<Appended>, CommitError> {
         Ok(None)
     }

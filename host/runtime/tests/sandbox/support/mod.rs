@@ -60,6 +60,7 @@ pub(crate) struct Attempt {
 pub(crate) struct Ended {
     pub(crate) answer: Result<Answer, CallError>,
     pub(crate) calls: u64,
+    pub(crate) transient: bool,
 }
 
 impl Attempt {
@@ -113,7 +114,7 @@ impl Attempt {
         let expected = if self.api.is_some() { (None, true) } else { (Some("sqlite"), false) };
         assert_eq!(lends, expected, "the session that came back is another one");
         assert_eq!(self.database.open_cursors(), 0, "the guest left a cursor open");
-        Ended { answer: returned.answer, calls: returned.calls }
+        Ended { answer: returned.answer, calls: returned.calls, transient: returned.transient }
     }
 }
 

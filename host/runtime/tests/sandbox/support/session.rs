@@ -99,6 +99,10 @@ impl Session for MemorySession {
         Ok(())
     }
 
+    async fn stands(&mut self) -> Result<(), ProofError> {
+        Ok(())
+    }
+
     async fn commit(self: Box<Self>, _: Seal<'_>) -> Result<Option<Appended>, CommitError> {
         Ok(None)
     }
@@ -143,6 +147,16 @@ impl MemorySession {
                 return Err(SqlError::Refused(DatabaseError {
                     code: "1".to_owned(),
                     message,
+                    ..DatabaseError::default()
+                }));
+            }
+            _ if statement.starts_with("INSERT INTO locked") => {
+                let (code, message) = ("1205".to_owned(), "lock wait timeout exceeded".to_owned());
+                let transient = true;
+                return Err(SqlError::Refused(DatabaseError {
+                    code,
+                    message,
+                    transient,
                     ..DatabaseError::default()
                 }));
             }

@@ -92,14 +92,14 @@ fn an_unknown_target_system_names_the_nearest() {
 fn a_yaml_change_declares_itself() {
     let text = yaml(
         "description: d\ntransactional: true\nrecovery: manual-intervention\ncadence: always\nuses: [crm]\n\
-        labels: { team: x }\nwhen: { region: [eu, us] }\nretry: { attempts: 2, delay: 5s }\ntemplate: sql\n\
+        labels: { team: x }\nwhen: { region: [eu, us] }\nretry: { attempts: 2, backoff: 5s..1m }\ntemplate: sql\n\
         configuration: { split-statements: true }\napply: SELECT 1\nrollback: SELECT 2\nverify: SELECT 3\n",
     );
     let (project, file) = loaded("_0001__A.yaml", &text);
     let change = file.data(&project.config).unwrap().unwrap();
     assert_eq!((change.info.transactional, change.info.cadence), (Some(true), Cadence::Always));
     assert_eq!(change.info.labels, [("team".to_owned(), "x".to_owned())]);
-    assert_eq!(change.info.retry, Some(Retry { attempts: 2, delay: std::time::Duration::from_secs(5) }));
+    assert_eq!(change.info.retry, Some(crate::project::read_retry("2 5s..1m").unwrap()));
     assert!(project.config.holds(change.info.when.as_ref().unwrap()));
     assert_eq!(change.configuration.json(), r#"{"split-statements":true}"#);
     assert_eq!(change.steps[0].apply.json(), r#""SELECT 1""#);
