@@ -9,7 +9,7 @@ mod servers;
 mod tree;
 mod words;
 
-pub use built::{binary, component, component_with_id, plugin};
+pub use built::{binary, binary_with_crash_points, component, component_with_id, plugin};
 pub use database::{open, rows, schema};
 pub use outcome::Outcome;
 pub use process::{Running, environment};

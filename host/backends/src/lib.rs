@@ -10,6 +10,7 @@
 
 mod chain;
 mod compression;
+pub mod crash;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 mod pruning;

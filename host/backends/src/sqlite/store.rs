@@ -17,6 +17,8 @@ use sandpiper_engine::store::{
     Owner, Pruned, Pruning, Renewal, StepMark, Store, StoreError,
 };
 
+use crate::crash;
+
 use super::connection::{self, Access};
 use super::database::{Database, Writer};
 use super::errors::{Explain, code, is_busy, store_error};
@@ -129,7 +131,9 @@ impl SqliteStore {
         let connection = &writer.connection;
         let pages: i64 = connection.query_row("PRAGMA main.page_count", [], |row| row.get(0)).in_store()?;
         if pages == 0 {
+            crash::before("sqlite journal mode");
             keep_a_write_ahead_log(connection)?;
+            crash::after("sqlite journal mode");
         }
         schema::migrate(connection)?;
         connection::synchronise(connection).in_store()?;

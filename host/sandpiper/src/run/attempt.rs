@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use jiff::Timestamp;
+use sandpiper_backends::crash;
 use sandpiper_engine::attempt::{Attempt, Command, Conclusion, Next, Note, Outcome, Part};
 use sandpiper_engine::digest::Digest;
 use sandpiper_engine::entry::{AttemptId, Mode, RecordedError, Sequence, State};
@@ -19,6 +20,7 @@ use crate::run::guest_host::AttemptHost;
 use crate::run::journal::{Journal, Journaled};
 use crate::run::ready::{Program, Ready};
 use crate::run::stage::StageRun;
+use crate::stopping::Stopper;
 
 /// A `started` entry that was, or may be, written together with the end of the attempt before.
 #[derive(Debug, Clone)]
@@ -113,10 +115,10 @@ impl<'a> Running<'a> {
             ready,
             begin,
             clock: Instant::now(),
+            journal: journal(run, ready, &stop),
             stop,
             session: None,
             ran: 0,
-            journal: journal(run, ready),
             calls: 0,
             recorder: Arc::new(recorder(run, ready)),
             committed: false,
@@ -126,7 +128,9 @@ impl<'a> Running<'a> {
     }
 
     async fn carry_out(&mut self, command: Command<Fault>) -> Outcome<Fault> {
-        match command {
+        let effect = command.name();
+        crash::before(effect);
+        let outcome = match command {
             Command::Append(notes) => self.append(&notes).await,
             Command::Open => self.open().await,
             Command::Call(part) => self.call(part).await,
@@ -134,7 +138,9 @@ impl<'a> Running<'a> {
             Command::Commit => self.commit().await,
             Command::Settle => self.settle().await,
             Command::Close => self.close().await,
-        }
+        };
+        crash::after(effect);
+        outcome
     }
 
     async fn append(&mut self, notes: &[Note<Fault>]) -> Outcome<Fault> {
@@ -222,6 +228,11 @@ impl<'a> Running<'a> {
         }
         let clock = Instant::now();
         if part == Part::Apply {
+            // Told to stop since it was chosen: it is over before it did anything, and that is recorded.
+            if self.run.core.stopper.asked().is_some() {
+                let what = format!("change `{}` began", self.ready.change.id);
+                return Outcome::Precondition(Stopper::fault(&what));
+            }
             self.ran = self.begin.finished.iter().take_while(|mark| mark.complete).count();
         }
         let (component, calls) = self.ready.calls(part, self.ran);
@@ -496,11 +507,11 @@ fn recorder(run: &StageRun<'_>, ready: &Ready) -> Recorder {
 }
 
 /// A change written as data that runs outside of a transaction is recorded statement by statement.
-fn journal(run: &StageRun<'_>, ready: &Ready) -> Option<Arc<Journal>> {
+fn journal(run: &StageRun<'_>, ready: &Ready, stop: &Stop) -> Option<Arc<Journal>> {
     let recorded = ready.mode == Mode::Direct && matches!(ready.program, Program::Data(_));
     recorded.then(|| {
         let (lease, id) = (run.held.lease().clone(), ready.change.id.clone());
-        Arc::new(Journal::new(run.core.clone(), lease, id, ready.target.kind()))
+        Arc::new(Journal::new(run.core.clone(), lease, stop.clone(), id, ready.target.kind()))
     })
 }
 
