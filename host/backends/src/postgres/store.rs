@@ -150,16 +150,21 @@ impl Store for PostgresStore {
     async fn states(&self, scope: &Scope) -> Result<Option<States>, StoreError> {
         let version = Statement::new(schema::VALUE, ["schema".into()]);
         let asked = [version, states::all(scope)];
-        let answers = match retried!(self, client => client.batch(&asked)) {
-            Ok(answers) => answers,
-            Err(Failure::Server(error, _)) if error.is_missing_table() => {
-                return if self.version().await? == 0 {
-                    Ok(None)
-                } else {
-                    Err(store_error(&Failure::Server(error, 0)))
-                };
+        let mut again = true;
+        let answers = loop {
+            match retried!(self, client => client.batch(&asked)) {
+                Ok(answers) => break answers,
+                Err(Failure::Server(error, _)) if error.is_missing_table() => {
+                    if self.version().await? == 0 {
+                        return Ok(None);
+                    }
+                    // Another host made the tables between the two looks: they are there now.
+                    if !std::mem::take(&mut again) {
+                        return Err(store_error(&Failure::Server(error, 0)));
+                    }
+                }
+                Err(failure) => return Err(store_error(&failure)),
             }
-            Err(failure) => return Err(store_error(&failure)),
         };
         let mut answers = answers.into_iter();
         let version = answers.next().and_then(|answer| answer.rows.into_iter().next());
