@@ -9,18 +9,30 @@ fn at_once(project: &Project, count: usize) -> Vec<Outcome> {
 }
 
 #[test]
-fn eight_processes_on_an_empty_store_apply_every_change_once() {
+fn processes_on_an_empty_store_apply_every_change_once() {
     for mode in ["shared", "marked"] {
-        for _ in 0..3 {
+        for count in [2, 2, 2, 8, 8] {
             let project = project(mode);
             (1..=5).for_each(|number| change(&project, number));
-            let outcomes = at_once(&project, 8);
+            let outcomes = at_once(&project, count);
             let applied: u64 = outcomes.iter().map(|outcome| outcome.counts()[0]).sum();
             assert_eq!(applied, 6, "each is reported by the one that applied it");
             exactly_once(&project, 5);
             assert_eq!(project.json("lock status").exits(0).at("/locks/0/held"), false);
         }
     }
+}
+
+#[test]
+fn eight_processes_run_the_statements_of_a_direct_change_once() {
+    let project = project("marked");
+    project.direct_sql(
+        "changes/_0001__C1",
+        "c1",
+        "INSERT INTO log VALUES ('c1', 1);\nINSERT INTO log VALUES ('c1', 2);",
+    );
+    at_once(&project, 8);
+    exactly_once(&project, 1);
 }
 
 #[test]

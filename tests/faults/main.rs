@@ -2,9 +2,15 @@
 
 mod at_once;
 mod atomic;
+mod crash;
+mod crash_points;
+mod frozen;
 mod kills;
 mod moved;
+mod recover;
 mod signals;
+mod stores;
+mod stories;
 mod undone;
 
 use sandpiper_tests::{MARKED, Project, SHARED};

@@ -7,7 +7,7 @@ use sandpiper_tests::{MARKED, Project, Running, SHARED, component};
 
 const ID: &str = "test-guest-cases-transactional-0000000001";
 
-fn signal(running: &Running, name: &str) {
+pub(crate) fn signal(running: &Running, name: &str) {
     let status = Command::new("kill").args(["-s", name, &running.id().to_string()]).status().unwrap();
     assert!(status.success());
 }

@@ -13,6 +13,7 @@ mod direct;
 mod drift;
 mod exit_codes;
 mod flamingock;
+mod guarantees;
 mod modes;
 mod moved;
 mod nothing_to_do;

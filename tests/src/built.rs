@@ -11,16 +11,28 @@ pub fn binary() -> &'static Path {
         if let Some(given) = std::env::var_os("SANDPIPER_BIN") {
             return PathBuf::from(given);
         }
-        let profile = profile_folder();
-        let mut cargo = cargo();
-        cargo.args(["--package", "sandpiper-cli", "--bin", "sandpiper"]);
-        if profile.file_name() == Some(OsStr::new("release")) {
-            cargo.arg("--release");
-        }
-        run(cargo);
-        profile.join("sandpiper")
+        build_host("sandpiper", &[])
     });
     &BINARY
+}
+
+/// The binary that ends itself where a variable says: `host/backends/src/crash.rs`. It has a file of its own, and shares
+/// all dependencies with the other.
+pub fn binary_with_crash_points() -> &'static Path {
+    static BINARY: LazyLock<PathBuf> =
+        LazyLock::new(|| build_host("sandpiper-crash-points", &["--features", "crash-points"]));
+    &BINARY
+}
+
+fn build_host(name: &str, features: &[&str]) -> PathBuf {
+    let profile = profile_folder();
+    let mut cargo = cargo();
+    cargo.args(["--package", "sandpiper-cli", "--bin", name]).args(features);
+    if profile.file_name() == Some(OsStr::new("release")) {
+        cargo.arg("--release");
+    }
+    run(cargo);
+    profile.join(name)
 }
 
 /// The bytes of a component of `tests/guests`: `cases` is its library, any other name one of its examples.

@@ -5,13 +5,15 @@ mod database;
 mod outcome;
 mod process;
 mod project;
+mod servers;
 mod tree;
 mod words;
 
-pub use built::{binary, component, component_with_id, plugin};
+pub use built::{binary, binary_with_crash_points, component, component_with_id, plugin};
 pub use database::{open, rows, schema};
 pub use outcome::Outcome;
 pub use process::{Running, environment};
 pub use project::{MARKED, Project, SHARED};
+pub use servers::{Certificates, Loss, PgBouncer, Postgres, PostgresDatabase, Proxy};
 pub use tree::{Tree, copy_folder};
 pub use words::words;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use sandpiper_tests::{Project, copy_folder, open};
+use sandpiper_tests::{Postgres, Project, copy_folder, open};
 
 /// A copy of an example, where a run can leave what it makes.
 fn example(name: &str) -> Project {
@@ -45,5 +45,19 @@ fn the_quickstart_fails_once_is_mended_and_is_then_applied_as_a_whole() {
     assert_eq!(left, 0);
     assert_eq!(project.json("audit verify").exits(0).at("/valid"), true);
     assert!(project.json("build").exits(0).at("/built/0/unchanged").as_bool().unwrap());
+    assert_eq!(project.json("apply").exits(0).counts()[0], 0);
+}
+
+#[test]
+fn the_library_keeps_its_audit_in_its_own_database() {
+    let database = Postgres::shared().database();
+    let mut project = example("postgres");
+    project.set_variable("LIBRARY_DB_URL", &database.url());
+    let planned = project.json("plan").exits(0);
+    assert_eq!(planned.change("index-tags")["mode"], "direct");
+    let applied = project.json("apply").exits(0);
+    assert_eq!(applied.of("create-books", "mode"), "shared");
+    assert_eq!(database.rows("SELECT title FROM books WHERE tags @> '{birds}'"), ["Sandpipers of the North"]);
+    assert_eq!(project.json("audit verify").exits(0).at("/valid"), true);
     assert_eq!(project.json("apply").exits(0).counts()[0], 0);
 }

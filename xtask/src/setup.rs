@@ -1,11 +1,19 @@
 //! Installs what the tests need: the WASM target, and from Debian's packages what they compare with.
 
+use std::path::PathBuf;
+
 use anyhow::{Context, Result, bail};
 
 use crate::shell::{self, command};
 
 /// Programs that tests start, and the Debian package that has each.
-const PROGRAMS: &[(&str, &str)] = &[("cc", "build-essential"), ("sqlite3", "sqlite3")];
+const PROGRAMS: &[(&str, &str)] = &[
+    ("cc", "build-essential"),
+    ("openssl", "openssl"),
+    ("pgbouncer", "pgbouncer"),
+    ("postgres", "postgresql"),
+    ("sqlite3", "sqlite3"),
+];
 
 /// `cargo xtask setup`.
 pub(crate) fn run() -> Result<()> {
@@ -47,6 +55,9 @@ fn programs() -> Result<()> {
 }
 
 fn is_there(program: &str) -> bool {
-    std::env::var_os("PATH")
-        .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(program).is_file()))
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    // Where Debian puts servers.
+    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let servers = versions.map(|version| version.path().join("bin")).chain([PathBuf::from("/usr/sbin")]);
+    std::env::split_paths(&path).chain(servers).any(|folder| folder.join(program).is_file())
 }

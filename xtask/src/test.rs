@@ -16,10 +16,25 @@ pub(crate) fn run() -> Result<()> {
             "clippy",
             "--workspace",
             "--all-targets",
+            // With it more is compiled, and nothing less.
+            "--features",
+            "sandpiper-cli/crash-points",
             "--locked",
             "--",
             "--deny",
             "warnings",
+        ]))
+    })?;
+    part("binary with crash points", || {
+        run_command(cargo(&[
+            "build",
+            "--locked",
+            "--package",
+            "sandpiper-cli",
+            "--bin",
+            "sandpiper-crash-points",
+            "--features",
+            "crash-points",
         ]))
     })?;
     part("tests", || run_command(cargo(&["test", "--workspace", "--locked", "--no-fail-fast"])))?;

@@ -5,8 +5,15 @@
 //!
 //! | folder | target | audit store | feature |
 //! | --- | --- | --- | --- |
+//! | [`postgres`] | [`postgres::PostgresTarget`] | [`postgres::PostgresStore`] | `postgres` |
 //! | [`sqlite`] | [`sqlite::SqliteTarget`] | [`sqlite::SqliteStore`] | `sqlite` |
 
+mod chain;
+mod compression;
+pub mod crash;
+#[cfg(feature = "postgres")]
+pub mod postgres;
+mod pruning;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
@@ -21,6 +28,17 @@ pub struct Kind {
 
 /// The kinds that this build knows.
 pub const KINDS: &[Kind] = &[
+    #[cfg(feature = "postgres")]
+    Kind { name: "postgres", can_be_store: true },
     #[cfg(feature = "sqlite")]
     Kind { name: "sqlite", can_be_store: true },
 ];
+
+/// What a database is besides a target system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// The audit is kept in it: changes to it are `shared`.
+    Store,
+    /// The audit is kept elsewhere: changes to it are `marked`.
+    Apart,
+}

@@ -33,6 +33,22 @@ pub enum Command<F> {
     Close,
 }
 
+impl<F> Command<F> {
+    /// What it is called where crashes are provoked.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Append(_) => "append",
+            Self::Open => "open",
+            Self::Call(_) => "apply",
+            Self::Stand(_) => "stand",
+            Self::Prove => "prove",
+            Self::Commit => "commit",
+            Self::Settle => "settle",
+            Self::Close => "close",
+        }
+    }
+}
+
 /// How it ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Conclusion<F> {
@@ -63,14 +79,14 @@ pub enum Conclusion<F> {
 }
 
 /// One attempt to apply all pending changes of a stage.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Atomic<F> {
     mode: Mode,
     changes: usize,
     at: At<F>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum At<F> {
     Starting,
     Opening,

@@ -32,6 +32,22 @@ pub enum Command<F> {
     Close,
 }
 
+impl<F> Command<F> {
+    /// What it is called.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Append(_) => "append",
+            Self::Open => "open",
+            Self::Call(Part::Apply) => "apply",
+            Self::Call(Part::Rollback) => "rollback",
+            Self::Prove => "prove",
+            Self::Commit => "commit",
+            Self::Settle => "settle",
+            Self::Close => "close",
+        }
+    }
+}
+
 /// Which part of a change is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Part {
@@ -103,7 +119,7 @@ pub enum Conclusion<F> {
 }
 
 /// One attempt to apply one change.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Attempt<F> {
     mode: Mode,
     has_rollback: bool,
@@ -111,7 +127,7 @@ pub struct Attempt<F> {
     at: At<F>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum At<F> {
     Starting,
     Opening,

@@ -2,6 +2,8 @@
 
 #![expect(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test fails by a panic")]
 
+#[path = "every_crash/all_states.rs"]
+mod all_states;
 mod model;
 
 use std::collections::VecDeque;

@@ -45,6 +45,7 @@ struct Tally {
     steps: u64,
     crashes: u64,
     robbed: u64,
+    outages: u64,
     complete: u64,
     failed: u64,
     blocked: u64,
@@ -137,6 +138,11 @@ fn play(seed: u64, tally: &mut Tally) {
                 world.store.break_lock(&name);
                 tally.robbed += 1;
             }
+            5 => {
+                // The store is down for a while, for everybody.
+                world.store.is_down = !world.store.is_down && chance.one_in(2);
+                tally.outages += u64::from(world.store.is_down);
+            }
             _ => {
                 tally.steps += 1;
                 if let Progress::Over(end) = runners[now].step(&mut world) {
@@ -151,6 +157,7 @@ fn play(seed: u64, tally: &mut Tally) {
         }
         check::always(&world);
     }
+    world.store.is_down = false;
     for mut runner in runners {
         if chance.one_in(2) {
             world.crash(runner);
@@ -210,11 +217,14 @@ fn no_interleaving_of_hosts_makes_a_rule_untrue() {
         }
     }
     println!("{tally:?}");
-    let Tally { crashes, robbed, complete, failed, blocked, lock_lost, markers_that_settled, .. } = tally;
+    let Tally {
+        crashes, robbed, outages, complete, failed, blocked, lock_lost, markers_that_settled, ..
+    } = tally;
     let Tally { undone, undo_failed, .. } = tally;
     for (what, count) in [
         ("crashes", crashes),
         ("locks taken away", robbed),
+        ("times without a store", outages),
         ("complete runs", complete),
         ("failed runs", failed),
         ("blocked runs", blocked),

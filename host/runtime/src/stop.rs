@@ -24,7 +24,11 @@ struct Inner {
     cancelled: bool,
     reason: Option<StopReason>,
     interrupters: Vec<Interrupter>,
+    lease: Option<Lease>,
 }
+
+/// Whether the lease may still be relied on.
+type Lease = Arc<dyn Fn() -> bool + Send + Sync>;
 
 impl Stop {
     /// A stop that nobody has asked for yet.
@@ -55,8 +59,24 @@ impl Stop {
         self.inner().cancelled
     }
 
+    /// Stops the attempt also when somebody looks and the lease cannot be relied on any more. A host that was frozen
+    /// finds out by its clock before whoever renews the lease is told.
+    pub fn needs_lease(&self, is_valid: impl Fn() -> bool + Send + Sync + 'static) {
+        self.inner().lease = Some(Arc::new(is_valid));
+    }
+
     /// Why the attempt must stop now, if it must.
     pub fn reason(&self) -> Option<StopReason> {
+        let lease = {
+            let inner = self.inner();
+            if inner.reason.is_some() {
+                return inner.reason;
+            }
+            inner.lease.clone()
+        };
+        if lease.is_some_and(|is_valid| !is_valid()) {
+            self.now(StopReason::LeaseLost);
+        }
         self.inner().reason
     }
 
@@ -103,6 +123,19 @@ mod tests {
         assert_eq!(count.load(Ordering::SeqCst), 1);
         stop.on_stop(interrupter);
         assert_eq!(count.load(Ordering::SeqCst), 2);
+    }
+
+    #[test]
+    fn a_lease_that_ran_out_stops_when_somebody_looks() {
+        let valid = Arc::new(AtomicU32::new(1));
+        let stop = Stop::new();
+        let clock = valid.clone();
+        stop.needs_lease(move || clock.load(Ordering::SeqCst) == 1);
+        assert_eq!(stop.reason(), None);
+        valid.store(0, Ordering::SeqCst);
+        assert_eq!(stop.reason(), Some(StopReason::LeaseLost));
+        valid.store(1, Ordering::SeqCst);
+        assert_eq!(stop.reason(), Some(StopReason::LeaseLost), "what is stopped stays so");
     }
 
     #[test]

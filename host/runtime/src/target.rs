@@ -9,6 +9,7 @@ use sandpiper_engine::fault::{Blame, Fault};
 use sandpiper_engine::scope::LockKey;
 use sandpiper_engine::store::{AppendError, Appended, Draft, Lease};
 
+use crate::guest::Level;
 use crate::http::Http;
 use crate::sql::Sql;
 
@@ -139,6 +140,11 @@ pub trait Session: Send {
 
     /// Whether any call so far may have changed the system.
     fn has_written(&self) -> bool;
+
+    /// What the system remarked since it was asked last: notices and warnings, for the log.
+    fn take_notices(&mut self) -> Vec<(Level, String)> {
+        Vec::new()
+    }
 
     /// Makes sure that the transaction that the host began still stands and may be committed.
     ///

@@ -25,6 +25,7 @@
 mod clock;
 mod commands;
 pub mod config;
+pub mod conformance;
 mod exit;
 pub mod guests;
 mod load;

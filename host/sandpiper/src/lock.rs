@@ -5,6 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use sandpiper_backends::crash;
 use sandpiper_engine::fault::{Blame, Fault};
 use sandpiper_engine::scope::LockKey;
 use sandpiper_engine::store::{Acquisition, Holder, Lease, Owner, Renewal, Store};
@@ -78,12 +79,16 @@ impl Leases {
     pub(crate) async fn acquire(&self, key: &LockKey) -> Result<HeldLease, Fault> {
         let begun = since_boot();
         let mut gone = None;
+        self.observer.event(&Event::Locking { stage: key.stage.as_str() });
         loop {
             if self.stopper.asked().is_some() {
                 return Err(Stopper::fault(&format!("stage `{}` began", key.stage)));
             }
             let asked = since_boot();
-            let holder = match self.store.acquire(key, &self.owner, self.times.lease, gone).await? {
+            crash::before("acquire");
+            let acquired = self.store.acquire(key, &self.owner, self.times.lease, gone).await?;
+            crash::after("acquire");
+            let holder = match acquired {
                 Acquisition::Taken { lease, expired } => {
                     let asked = self.fresh(&lease, asked).await?;
                     return Ok(self.keep(lease, asked, expired));
@@ -121,8 +126,11 @@ impl Leases {
     /// Gives a lease back.
     pub(crate) async fn release(&self, held: HeldLease) -> Result<(), Fault> {
         held.holding.over.store(true, Ordering::SeqCst);
+        crash::before("release");
         // One that was lost is left alone by the store, which goes by its token.
-        Ok(self.store.release(&held.holding.lease).await?)
+        self.store.release(&held.holding.lease).await?;
+        crash::after("release");
+        Ok(())
     }
 
     fn keep(&self, lease: Lease, asked: Duration, expired: Option<Holder>) -> HeldLease {
@@ -149,12 +157,14 @@ impl HeldLease {
 
     /// Whether it was lost, or is too old to be relied on: nothing may be done under it any more.
     pub(crate) fn is_lost(&self) -> bool {
-        self.holding.lost.load(Ordering::SeqCst) || since_boot() >= lock(&self.holding.state).valid_until
+        self.holding.is_lost()
     }
 
     /// Stops `stop` when the lease is lost; at once when it is lost already.
     pub(crate) fn guards(&self, stop: &Stop) {
         lock(&self.holding.state).stop = Some(stop.clone());
+        let holding = Arc::downgrade(&self.holding);
+        stop.needs_lease(move || holding.upgrade().is_some_and(|holding| !holding.is_lost()));
         if self.is_lost() {
             stop.now(StopReason::LeaseLost);
         }
@@ -162,6 +172,10 @@ impl HeldLease {
 }
 
 impl Holding {
+    fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::SeqCst) || since_boot() >= lock(&self.state).valid_until
+    }
+
     fn lose(&self) {
         self.lost.store(true, Ordering::SeqCst);
         let stop = lock(&self.state).stop.clone();
@@ -219,7 +233,10 @@ fn keep(store: &dyn Store, length: Duration, shared: &KeeperShared) {
         wait = pace;
         for holding in holdings {
             let asked = since_boot();
-            match runtime.block_on(store.renew(&holding.lease, length)) {
+            crash::before("renew");
+            let renewed = runtime.block_on(store.renew(&holding.lease, length));
+            crash::after("renew");
+            match renewed {
                 Ok(Renewal::Renewed) => lock(&holding.state).valid_until = asked + length,
                 // Nobody can take the lease while our own change holds the store; it is asked for again soon, and
                 // what the lease counts for meanwhile is checked inside the change's transaction.

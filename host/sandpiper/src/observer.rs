@@ -14,6 +14,12 @@ use crate::report::{ChangeReport, StageReport};
 pub enum Event<'a> {
     /// Something is odd, but stops nothing.
     Warning(&'a Problem),
+    /// The lock of a stage is about to be taken: from here on there is something to put in order when the run is told to
+    /// stop.
+    Locking {
+        /// The stage.
+        stage: &'a str,
+    },
     /// The lock of a stage is held by somebody else, and the run waits for it.
     Waiting {
         /// The stage.

@@ -1,11 +1,12 @@
 //! The store and the target systems of a configuration, opened when they are first needed.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sandpiper_backends::KINDS;
-use sandpiper_backends::sqlite::{Databases, Options, Role, SqliteStore, SqliteTarget};
+use sandpiper_backends::postgres::{self, Address, PostgresStore, PostgresTarget, Times};
+use sandpiper_backends::sqlite::{Databases, Options, SqliteStore, SqliteTarget};
+use sandpiper_backends::{KINDS, Role};
 use sandpiper_engine::fault::{Blame, Fault};
 use sandpiper_engine::scope::SystemName;
 use sandpiper_engine::store::Store;
@@ -16,12 +17,22 @@ use crate::config::{Config, StoreConfig, SystemConfig, SystemKind};
 /// The configuration's key of the audit store.
 const STORE: &str = "store";
 
+/// Where the store is.
+enum StorePlace {
+    Sqlite(PathBuf),
+    Postgres(Box<Address>),
+}
+
 /// The store and the target systems.
 pub(crate) struct Systems {
     configured: BTreeMap<SystemName, SystemConfig>,
+    /// What files that addresses name are relative to.
+    folder: PathBuf,
     store: Arc<dyn Store>,
-    store_file: Option<std::path::PathBuf>,
+    place: StorePlace,
     databases: Databases,
+    servers: postgres::Databases,
+    times: Times,
     targets: Mutex<BTreeMap<SystemName, Arc<dyn Target>>>,
     /// Which of the systems share the store, as far as it was asked: each answer is a look at the file system.
     sharing: Mutex<BTreeMap<SystemName, bool>>,
@@ -33,22 +44,37 @@ impl Systems {
         let databases = Databases::new(Options { busy: config.lock.wait, ..Options::default() });
         let configured: BTreeMap<SystemName, SystemConfig> =
             config.systems.iter().map(|system| (system.name.clone(), system.clone())).collect();
-        let path = match &config.store {
-            StoreConfig::Sqlite { path } => path.clone(),
+        let servers = postgres::Databases::new();
+        let times = Times { deadline: config.limits.deadline, lease: config.lock.lease };
+        let place = match &config.store {
+            StoreConfig::Sqlite { path } => StorePlace::Sqlite(path.clone()),
+            StoreConfig::Postgres { url } => {
+                StorePlace::Postgres(Box::new(address(STORE, url, &config.folder)?))
+            }
             StoreConfig::System(name) => match configured.get(name).map(|system| &system.kind) {
-                Some(SystemKind::Sqlite { path }) => path.clone(),
+                Some(SystemKind::Sqlite { path }) => StorePlace::Sqlite(path.clone()),
+                Some(SystemKind::Postgres { url }) => {
+                    StorePlace::Postgres(Box::new(address(name.as_str(), url, &config.folder)?))
+                }
                 Some(other) => return Err(not_built_in(STORE, other.name())),
                 None => return Err(Fault::bug(format!("the store names the unknown system `{name}`"))),
             },
-            StoreConfig::Postgres { .. } => return Err(not_built_in(STORE, "postgres")),
             StoreConfig::Mysql { .. } => return Err(not_built_in(STORE, "mysql")),
         };
-        let store = Arc::new(SqliteStore::new(databases.database(&path)));
+        let store: Arc<dyn Store> = match &place {
+            StorePlace::Sqlite(path) => Arc::new(SqliteStore::new(databases.database(path))),
+            StorePlace::Postgres(address) => {
+                Arc::new(PostgresStore::new(servers.database((**address).clone(), times)))
+            }
+        };
         Ok(Self {
             configured,
+            folder: config.folder.clone(),
             store,
-            store_file: Some(path),
+            place,
             databases,
+            servers,
+            times,
             targets: Mutex::default(),
             sharing: Mutex::default(),
         })
@@ -74,13 +100,15 @@ impl Systems {
         };
         let target: Arc<dyn Target> = match &system.kind {
             SystemKind::Sqlite { path } => {
-                let role = if self.is_store(path) { Role::Store } else { Role::Apart };
-                Arc::new(SqliteTarget::new(
-                    name.clone(),
-                    self.databases.database(path),
-                    system.settings.clone(),
-                    role,
-                ))
+                let role = role(self.is_store_file(path));
+                let database = self.databases.database(path);
+                Arc::new(SqliteTarget::new(name.clone(), database, system.settings.clone(), role))
+            }
+            SystemKind::Postgres { url } => {
+                let address = address(name.as_str(), url, &self.folder)?;
+                let role = role(self.is_store_database(&address));
+                let database = self.servers.database(address, self.times);
+                Arc::new(PostgresTarget::new(name.clone(), database, system.settings.clone(), role))
             }
             other => return Err(not_built_in(name.as_str(), other.name())),
         };
@@ -95,20 +123,35 @@ impl Systems {
             return *known;
         }
         let shares = match self.configured.get(name).map(|system| &system.kind) {
-            Some(SystemKind::Sqlite { path }) => self.is_store(path),
+            Some(SystemKind::Sqlite { path }) => self.is_store_file(path),
+            Some(SystemKind::Postgres { url }) => address(name.as_str(), url, &self.folder)
+                .is_ok_and(|address| self.is_store_database(&address)),
             _ => false,
         };
         sharing.insert(name.clone(), shares);
         shares
     }
 
-    fn is_store(&self, path: &Path) -> bool {
+    fn is_store_file(&self, path: &Path) -> bool {
         // One file has one database, whatever path leads to it.
-        let database = self.databases.database(path);
-        self.store_file
-            .as_deref()
-            .is_some_and(|store| Arc::ptr_eq(&database, &self.databases.database(store)))
+        let StorePlace::Sqlite(store) = &self.place else { return false };
+        Arc::ptr_eq(&self.databases.database(path), &self.databases.database(store))
     }
+
+    fn is_store_database(&self, address: &Address) -> bool {
+        matches!(&self.place, StorePlace::Postgres(store) if store.is_same_database(address))
+    }
+}
+
+fn role(is_store: bool) -> Role {
+    if is_store { Role::Store } else { Role::Apart }
+}
+
+fn address(name: &str, url: &str, folder: &Path) -> Result<Address, Fault> {
+    Address::parse(url, folder).map_err(|why| {
+        Fault::new("config::syntax", Blame::User, format!("the address of `{name}` cannot be read: {why}"))
+            .with_help("write `postgres://user:password@host:port/database`")
+    })
 }
 
 fn not_built_in(what: &str, kind: &str) -> Fault {

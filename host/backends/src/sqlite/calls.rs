@@ -8,9 +8,9 @@ use sandpiper_engine::entry::Sequence;
 use sandpiper_engine::scope::Scope;
 use sandpiper_engine::store::StoreError;
 
-use super::archive::Compressor;
 use super::chain;
 use super::errors::Explain;
+use crate::compression::Compressor;
 
 /// Shorter texts are kept as they are: compressing one takes longer than writing it.
 const COMPRESSED_FROM: usize = 4 << 10;

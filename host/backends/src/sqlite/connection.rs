@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 use rusqlite::limits::Limit;
 use rusqlite::{Connection, OpenFlags};
 
+use crate::crash;
+
 /// For what a connection is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {
@@ -84,18 +86,26 @@ pub(crate) fn transaction<T, E>(
 
 /// Begins a transaction that holds the file's write lock from its start.
 pub(crate) fn begin(connection: &Connection) -> rusqlite::Result<()> {
-    connection.prepare_cached("BEGIN IMMEDIATE")?.execute([]).map(drop)
+    crash::before("sqlite begin");
+    let begun = connection.prepare_cached("BEGIN IMMEDIATE")?.execute([]).map(drop);
+    crash::after("sqlite begin");
+    begun
 }
 
 /// Ends a transaction; it is durable afterwards.
 pub(crate) fn commit(connection: &Connection) -> rusqlite::Result<()> {
-    connection.prepare_cached("COMMIT")?.execute([]).map(drop)
+    crash::before("sqlite commit");
+    let committed = connection.prepare_cached("COMMIT")?.execute([]).map(drop);
+    crash::after("sqlite commit");
+    committed
 }
 
 /// Takes a transaction back, if one is open. Where that goes wrong, closing the connection does it.
 pub(crate) fn roll_back(connection: &Connection) {
     if !connection.is_autocommit() {
+        crash::before("sqlite roll back");
         let _ = connection.execute_batch("ROLLBACK");
+        crash::after("sqlite roll back");
     }
 }
 

@@ -9,6 +9,8 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
+use crate::crash;
+
 use super::connection::{self, Access};
 use super::guard::Guard;
 
@@ -170,7 +172,9 @@ impl Database {
             Some(connection) => connection,
             None => connection::open(&self.path, Access::Write, self.options.renewal, Arc::default())?,
         };
+        crash::before("sqlite renew");
         let kept = keep(&connection);
+        crash::after("sqlite renew");
         *keeper = Some(connection);
         kept
     }

@@ -33,4 +33,4 @@ mod tests;
 
 pub use database::{Database, Databases, Options};
 pub use store::SqliteStore;
-pub use target::{Role, SqliteTarget};
+pub use target::SqliteTarget;

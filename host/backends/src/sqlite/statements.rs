@@ -7,6 +7,8 @@ use rusqlite::{Batch, Connection, Statement};
 use sandpiper_runtime::sql::{Row, SqlError, Value};
 use sandpiper_sql_syntax::{Dialect, names_internal_object};
 
+use crate::crash;
+
 use super::ledger::{Ledger, Stopped};
 use super::values;
 
@@ -123,7 +125,9 @@ pub(crate) fn prepare_one<'connection>(
 fn run(connection: &Connection, statement: &mut Statement<'_>, script: &str) -> Result<u64, Stopped> {
     let before = connection.total_changes();
     let mut rows = statement.raw_query();
+    crash::before("sqlite statement");
     while rows.next().map_err(|error| Stopped::database(error, script))?.is_some() {}
+    crash::after("sqlite statement");
     // The connection remembers the count of the last statement that had one.
     Ok(if connection.total_changes() == before { 0 } else { connection.changes() })
 }

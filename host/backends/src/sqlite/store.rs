@@ -17,10 +17,13 @@ use sandpiper_engine::store::{
     Owner, Pruned, Pruning, Renewal, StepMark, Store, StoreError,
 };
 
+use crate::crash;
+
 use super::connection::{self, Access};
 use super::database::{Database, Writer};
 use super::errors::{Explain, code, is_busy, store_error};
 use super::{archive, calls, chain, lease, progress, prune, schema, states};
+use crate::compression::Compressor;
 
 /// An audit store: tables named `sandpiper_*` in a file, which may be that of a target system.
 pub struct SqliteStore {
@@ -128,7 +131,9 @@ impl SqliteStore {
         let connection = &writer.connection;
         let pages: i64 = connection.query_row("PRAGMA main.page_count", [], |row| row.get(0)).in_store()?;
         if pages == 0 {
+            crash::before("sqlite journal mode");
             keep_a_write_ahead_log(connection)?;
+            crash::after("sqlite journal mode");
         }
         schema::migrate(connection)?;
         connection::synchronise(connection).in_store()?;
@@ -277,7 +282,7 @@ impl Store for SqliteStore {
             return Ok(());
         }
         self.write_ahead(|connection| {
-            let mut compressor = archive::Compressor::new();
+            let mut compressor = Compressor::new();
             for (digest, bytes) in artifacts {
                 if !archive::has_artifact(connection, *digest)? {
                     archive::put_artifact(connection, *digest, bytes, &mut compressor)?;

@@ -14,15 +14,7 @@ use super::errors::{Explain, target_error};
 use super::guard::Rules;
 use super::session::{SqliteSession, Transaction};
 use super::{lease, marks};
-
-/// What a file is besides a target system.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// The audit is kept in it: changes to it are `shared`.
-    Store,
-    /// The audit is kept elsewhere: changes to it are `marked`.
-    Apart,
-}
+use crate::Role;
 
 /// A SQLite file that changes are applied to.
 pub struct SqliteTarget {

@@ -42,14 +42,14 @@ pub enum Conclusion<F> {
 pub type Next<F> = attempt::Next<F, Conclusion<F>>;
 
 /// One attempt to take one change back.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Attempt<F> {
     mode: Mode,
     stands: State,
     at: At<F>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum At<F> {
     Starting,
     Opening,

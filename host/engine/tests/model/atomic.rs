@@ -14,8 +14,8 @@ use super::target::{Commit, Session};
 use super::{STATEMENTS, Trouble, World};
 
 /// An attempt to apply all pending changes of a stage, under way.
-#[derive(Debug)]
-pub(super) struct TryAll {
+#[derive(Debug, Clone)]
+pub(crate) struct TryAll {
     machine: Atomic<&'static str>,
     command: Command<&'static str>,
     changes: Vec<(Planned, AttemptId)>,

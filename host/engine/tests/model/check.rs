@@ -51,6 +51,11 @@ pub(crate) fn always(world: &World) {
                 told(world)
             );
         }
+        // Unless the author says that it bears it, nothing is applied over what is there.
+        if declared.recovery == Recovery::ManualIntervention {
+            let twice = world.target.rows.get(id).is_some_and(|rows| rows.iter().any(|count| *count > 1));
+            assert!(!twice, "a statement of `{id}` ran twice: {}", told(world));
+        }
         match newest {
             Some((state, _)) if is_applied(state) => {
                 assert!(world.target.is_whole(id), "`{id}` is not there, but {state}: {}", told(world));

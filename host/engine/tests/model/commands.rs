@@ -160,6 +160,9 @@ impl Runner {
         }
         let mut records = Vec::new();
         if attempt.declared.mode == Mode::Shared {
+            if world.store.is_down {
+                return Outcome::Refused("the store is down");
+            }
             // The chain's head is locked from here on: whoever is on the way to it arrives first.
             world.commits_arrive(|commit| !commit.records.is_empty());
             if !world.store.is_current(&self.stage, token) {

@@ -45,26 +45,26 @@ pub(crate) enum Goal {
 }
 
 /// A host that runs one stage.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Runner {
-    pub(super) goal: Goal,
-    number: u64,
+    pub(crate) goal: Goal,
+    pub(crate) number: u64,
     pub(super) stage: StageName,
-    lease: Option<Token>,
+    pub(crate) lease: Option<Token>,
     /// Until when the lease is valid by its own clock.
-    pub(super) valid_until: u64,
+    pub(crate) valid_until: u64,
     /// Whether it looks at its own clock before each statement of a transaction. A host that was frozen does not; then
     /// only the fences are left. Outside of transactions it always does.
     pub(crate) looks_at_clock: bool,
-    answers: Answers,
+    pub(crate) answers: Answers,
     /// Whether those who held the lease before can commit no more.
-    has_fenced: bool,
-    attempts: u32,
-    at: At,
+    pub(crate) has_fenced: bool,
+    pub(crate) attempts: u32,
+    pub(crate) at: At,
 }
 
-#[derive(Debug)]
-pub(super) enum At {
+#[derive(Debug, Clone)]
+pub(crate) enum At {
     Planning,
     Acquiring,
     PlanningUnderLease,
@@ -79,23 +79,23 @@ pub(super) enum At {
 }
 
 /// One attempt that is under way.
-#[derive(Debug)]
-pub(super) struct Try {
-    machine: Machine,
-    pub(super) command: Command<&'static str>,
-    pub(super) planned: Planned,
-    pub(super) declared: Declared,
-    pub(super) id: AttemptId,
-    pub(super) trouble: Trouble,
-    pub(super) session: Option<u64>,
+#[derive(Debug, Clone)]
+pub(crate) struct Try {
+    pub(crate) machine: Machine,
+    pub(crate) command: Command<&'static str>,
+    pub(crate) planned: Planned,
+    pub(crate) declared: Declared,
+    pub(crate) id: AttemptId,
+    pub(crate) trouble: Trouble,
+    pub(crate) session: Option<u64>,
     /// The next statement of the call that is under way.
-    pub(super) statement: usize,
+    pub(crate) statement: usize,
     /// The next change whose `started` rode, with its attempt.
-    pub(super) rider: Option<(Planned, AttemptId)>,
+    pub(crate) rider: Option<(Planned, AttemptId)>,
 }
 
-#[derive(Debug)]
-enum Machine {
+#[derive(Debug, Clone)]
+pub(crate) enum Machine {
     Apply(Attempt<&'static str>),
     Undo(undo::attempt::Attempt<&'static str>),
 }
@@ -161,6 +161,10 @@ impl Runner {
     pub(crate) fn step(&mut self, world: &mut World) -> Progress {
         let at = std::mem::replace(&mut self.at, At::Planning);
         self.at = match at {
+            At::Planning | At::Acquiring if world.store.is_down => At::Over(End::Failed),
+            At::PlanningUnderLease if world.store.is_down => At::Releasing(End::Failed),
+            // A lock that cannot be given back runs out.
+            At::Releasing(end) if world.store.is_down => At::Over(end),
             At::Planning => match self.first_to_do(world) {
                 Ok(_) => At::Acquiring,
                 Err(end) => At::Over(end),

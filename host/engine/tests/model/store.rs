@@ -15,8 +15,8 @@ use super::{World, check};
 pub(crate) const LEASE: u64 = 100;
 
 /// The lease of one stage.
-#[derive(Debug, Clone, Default)]
-struct Lease {
+#[derive(Debug, Clone, Default, Hash)]
+pub(crate) struct Lease {
     token: u64,
     /// Until when it is held, if it is.
     held_until: Option<u64>,
@@ -31,12 +31,14 @@ pub(crate) struct Store {
     pub(crate) writes: u64,
     /// Appends that fail, by their number: nobody can tell whether the entries were written, and they were or not.
     pub(crate) outages: BTreeMap<u64, bool>,
+    /// Whether it cannot be reached at all, for whatever is asked of it.
+    pub(crate) is_down: bool,
     /// Whether entries are hashed, which is what takes most of the time.
     pub(crate) is_hashed: bool,
     /// How many appends were tried.
     pub(crate) appends: u64,
     texts: Vec<String>,
-    leases: BTreeMap<StageName, Lease>,
+    pub(crate) leases: BTreeMap<StageName, Lease>,
 }
 
 impl Store {
@@ -159,6 +161,9 @@ impl World {
         self.commits_arrive(|commit| !commit.records.is_empty());
         if !self.store.is_current(stage, token) {
             return Err(AppendError::LeaseLost);
+        }
+        if self.store.is_down {
+            return Err(StoreError::Unreachable("down".into()).into());
         }
         self.store.appends += 1;
         let outage = self.store.outages.get(&self.store.appends).copied();

@@ -73,13 +73,17 @@ impl Lent {
         }
     }
 
-    /// Tells the host of a call that has ended, unless it did not count.
+    /// Tells the host of a call that has ended, unless it did not count, and logs what the system remarked meanwhile.
     pub(crate) fn called<T, E: std::fmt::Display>(
-        &self,
+        &mut self,
         made: Made<'_>,
         result: &Result<T, Failure<E>>,
         came: impl FnOnce(&T) -> Came<'_>,
     ) {
+        let notices = self.session_of(made.system).map(|session| session.take_notices());
+        for (level, notice) in notices.into_iter().flatten() {
+            self.log.message(level, &notice);
+        }
         let (Some(host), system) = (&self.host, self.name_of(made.system)) else { return };
         let Made { capability, operation, statement, passed, since, .. } = made;
         let tell = |came: Result<Came<'_>, &str>| {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use sandpiper_backends::crash;
 use sandpiper_engine::change::ChangeId;
 use sandpiper_engine::fault::{Fault, Problem};
 use sandpiper_engine::plan::{Action, Plan, Planned, PlannedStage, Selection};
@@ -127,7 +128,9 @@ impl Sandpiper {
         selection: Selection,
     ) -> Result<Arc<Core>, Fault> {
         let store = opened.systems.store().clone();
+        crash::before("prepare store");
         store.prepare().await?;
+        crash::after("prepare store");
         let config = &opened.changes.config;
         let owner = self.owner();
         Ok(Arc::new(Core {

@@ -58,7 +58,10 @@ impl Sandpiper {
                 let Some(newest) = self.newest_entry(&opened, planned).await? else { continue };
                 let error = self.failure(&opened, &newest).await?;
                 let marks = opened.systems.store().steps(&self.scope(), &planned.change.id).await?;
-                issues.extend(issue(stage, planned, &newest, error, &marks));
+                let item = opened.changes.item(&planned.change.id);
+                let data = item.and_then(|item| item.file.data(&opened.changes.config)?.ok());
+                let steps = journal::steps(&marks, data.is_some_and(|data| data.steps.len() == 1));
+                issues.extend(issue(stage, planned, &newest, error, steps, &marks));
             }
         }
         match id {
@@ -249,10 +252,10 @@ fn issue(
     planned: &Planned,
     newest: &Entry,
     error: Option<RecordedError>,
+    (last_step, doubtful_step): (Option<u64>, Option<u64>),
     marks: &[StepMark],
 ) -> Option<Issue> {
     let state = planned.state.as_ref()?;
-    let (last_step, doubtful_step) = journal::steps(marks);
     let id = planned.change.id.as_str();
     let system = &newest.record.target_system;
     let help = if matches!(newest.record.state, Some(State::Undoing | State::UndoFailed)) {

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use sandpiper_backends::postgres::Address;
 use sandpiper_engine::fault::{Place, Problem};
 use sandpiper_engine::scope::SystemName;
 use sandpiper_engine::suggest::nearest;
@@ -201,6 +202,9 @@ fn system<'d>(settings: &mut Settings<'d>, name: &str, node: &'d Node, place: Pl
     let address = settings.filled(node, &format!("`{key}` of {what}"))?;
     let awaits_tenant = address.awaits_tenant;
     check_scheme(settings, node, key, &address, schemes)?;
+    if kind == 1 {
+        check_postgres(settings, node, key, &address)?;
+    }
     let kind = match kind {
         0 => SystemKind::Sqlite { path: sqlite_path(settings, node, &address.text)? },
         1 => SystemKind::Postgres { url: address.text },
@@ -232,6 +236,20 @@ fn check_scheme(
     let begin = schemes.iter().map(|scheme| format!("`{scheme}`")).collect::<Vec<_>>().join(" or ");
     settings.problem(node.at, format!("`{key}` does not begin with {begin}"), "write the address as a URL");
     None
+}
+
+fn check_postgres(settings: &mut Settings<'_>, node: &Node, key: &str, address: &Value) -> Option<()> {
+    if address.awaits_tenant {
+        return Some(());
+    }
+    match Address::parse(&address.text, &settings.path("")) {
+        Ok(_) => Some(()),
+        Err(why) => {
+            let help = "write `postgres://user:password@host:port/database`";
+            settings.problem(node.at, format!("`{key}` cannot be read: {why}"), help);
+            None
+        }
+    }
 }
 
 fn sqlite_path(settings: &mut Settings<'_>, node: &Node, text: &str) -> Option<PathBuf> {
@@ -365,6 +383,7 @@ pub(super) fn store<'d>(
         return Some((StoreConfig::Sqlite { path: sqlite_path(settings, node, text)? }, awaits));
     }
     if lower.starts_with("postgres://") || lower.starts_with("postgresql://") {
+        check_postgres(settings, node, "store", &value)?;
         return Some((StoreConfig::Postgres { url: text.to_owned() }, awaits));
     }
     if lower.starts_with("mysql://") || lower.starts_with("mariadb://") {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
+use sandpiper_backends::crash;
 use sandpiper_engine::atomic::{Atomic, Command, Conclusion, Next};
 use sandpiper_engine::attempt::{self, Note, Outcome, Part};
 use sandpiper_engine::entry::{AttemptId, Mode, State};
@@ -102,7 +103,9 @@ impl Together<'_> {
     }
 
     async fn carry_out(&mut self, command: Command<Fault>) -> Outcome<Fault> {
-        match command {
+        let effect = command.name();
+        crash::before(effect);
+        let outcome = match command {
             Command::Append(notes) => self.append(&notes).await,
             Command::Open => {
                 let Some(first) = self.members.first_mut() else { return nothing() };
@@ -136,7 +139,9 @@ impl Together<'_> {
                 },
                 None => Outcome::Done,
             },
-        }
+        };
+        crash::after(effect);
+        outcome
     }
 
     async fn append(&mut self, notes: &[(usize, Note<Fault>)]) -> Outcome<Fault> {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use jiff::Timestamp;
+use sandpiper_backends::crash;
 use sandpiper_engine::attempt::{Attempt, Command, Conclusion, Next, Note, Outcome, Part};
 use sandpiper_engine::digest::Digest;
 use sandpiper_engine::entry::{AttemptId, Mode, Record, RecordedError, Sequence, State};
@@ -23,6 +24,7 @@ use crate::run::ready::{Program, Ready};
 use crate::run::stage::StageRun;
 use crate::run::taken_back::TakenBack;
 use crate::run::undo;
+use crate::stopping::Stopper;
 
 /// A `started` entry that was, or may be, written together with the end of the attempt before.
 #[derive(Debug, Clone)]
@@ -115,16 +117,16 @@ pub(crate) async fn attempt(run: &StageRun<'_>, ready: &Arc<Ready>, begin: Begin
 impl<'a> Running<'a> {
     /// An attempt of which nothing was done yet.
     pub(super) fn new(run: &'a StageRun<'a>, ready: &'a Arc<Ready>, begin: Begin<'a>, stop: Stop) -> Self {
-        let journal = if begin.undoes.is_some() { None } else { journal(run, ready) };
+        let journal = if begin.undoes.is_some() { None } else { journal(run, ready, &stop) };
         Self {
             run,
             ready,
             begin,
             clock: Instant::now(),
+            journal,
             stop,
             session: None,
             ran: 0,
-            journal,
             calls: 0,
             recorder: Arc::new(recorder(run, ready)),
             committed: false,
@@ -135,7 +137,9 @@ impl<'a> Running<'a> {
 
     /// Carries out one command.
     pub(super) async fn carry_out(&mut self, command: Command<Fault>) -> Outcome<Fault> {
-        match command {
+        let effect = command.name();
+        crash::before(effect);
+        let outcome = match command {
             Command::Append(notes) => self.append(&notes).await,
             Command::Open => self.open().await,
             Command::Call(part) => self.call(part).await,
@@ -143,7 +147,9 @@ impl<'a> Running<'a> {
             Command::Commit => self.commit().await,
             Command::Settle => self.settle().await,
             Command::Close => self.close().await,
-        }
+        };
+        crash::after(effect);
+        outcome
     }
 
     async fn append(&mut self, notes: &[Note<Fault>]) -> Outcome<Fault> {
@@ -238,6 +244,11 @@ impl<'a> Running<'a> {
             self.ran = self.begin.finished.iter().take_while(|mark| mark.is_done()).count();
         } else if undoes {
             self.ran = self.ready.steps();
+        }
+        // Told to stop since it was chosen: it is over before it did anything, and that is recorded.
+        if (part == Part::Apply || undoes) && self.run.core.stopper.asked().is_some() {
+            let what = format!("change `{}` began", self.ready.change.id);
+            return Outcome::Precondition(Stopper::fault(&what));
         }
         let (component, calls) = self.ready.calls(part, self.ran);
         let taken_back = TakenBack::of(self.run, self.ready, part);
@@ -452,11 +463,11 @@ fn recorder(run: &StageRun<'_>, ready: &Ready) -> Recorder {
 }
 
 /// A change written as data that runs outside of a transaction is recorded statement by statement.
-fn journal(run: &StageRun<'_>, ready: &Ready) -> Option<Arc<Journal>> {
+fn journal(run: &StageRun<'_>, ready: &Ready, stop: &Stop) -> Option<Arc<Journal>> {
     let recorded = ready.mode == Mode::Direct && matches!(ready.program, Program::Data(_));
     recorded.then(|| {
         let (lease, id) = (run.held.lease().clone(), ready.change.id.clone());
-        Arc::new(Journal::new(run.core.clone(), lease, id, ready.target.kind()))
+        Arc::new(Journal::new(run.core.clone(), lease, stop.clone(), id, ready.target.kind()))
     })
 }
 

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use sandpiper_backends::crash;
 use sandpiper_engine::entry::{AttemptId, Mode};
 use sandpiper_engine::store::Lease;
 use sandpiper_runtime::guest::{GuestHost, Level};
@@ -82,7 +83,9 @@ impl GuestHost for AttemptHost {
 
     async fn save_checkpoint(&self, data: &[u8]) -> Result<(), String> {
         if self.ready.mode == Mode::Direct {
+            crash::before("checkpoint");
             let saved = self.core.store.put_checkpoint(&self.lease, &self.ready.change.id, data).await;
+            crash::after("checkpoint");
             return saved.map_err(|error| self.core.secrets.redact(&error.to_string()).into_owned());
         }
         *self.checkpoint.lock().unwrap_or_else(PoisonError::into_inner) = Some(data.to_vec());

@@ -4,11 +4,13 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use sandpiper_backends::crash;
 use sandpiper_engine::change::ChangeId;
 use sandpiper_engine::digest::Digest;
 use sandpiper_engine::store::{Appended, Lease, StepMark};
-use sandpiper_runtime::guest::Step;
+use sandpiper_runtime::guest::{Level, Step};
 use sandpiper_runtime::sql::{Cursor, CursorId, Row, Sql, SqlError, Value};
+use sandpiper_runtime::stop::{Stop, StopReason};
 use sandpiper_runtime::target::{CommitError, Interrupter, ProofError, Seal, Session, TargetError};
 use sandpiper_sql_syntax::{Dialect, TransactionUse, classify, split};
 use tokio::sync::Mutex;
@@ -19,6 +21,7 @@ use crate::run::Core;
 pub(crate) struct Journal {
     core: Arc<Core>,
     lease: Lease,
+    stop: Stop,
     change: ChangeId,
     dialect: Dialect,
     current: Mutex<Current>,
@@ -33,10 +36,11 @@ struct Current {
 
 impl Journal {
     /// A journal for one attempt under a lease.
-    pub(crate) fn new(core: Arc<Core>, lease: Lease, change: ChangeId, kind: &str) -> Self {
+    pub(crate) fn new(core: Arc<Core>, lease: Lease, stop: Stop, change: ChangeId, kind: &str) -> Self {
         let mark = StepMark::begin(0, Digest::ZERO);
         let current = Current { mark, uncommitted: Vec::new(), in_transaction: false };
-        Self { core, lease, change, dialect: Dialect::from_kind(kind), current: Mutex::new(current) }
+        let (dialect, current) = (Dialect::from_kind(kind), Mutex::new(current));
+        Self { core, lease, stop, change, dialect, current }
     }
 
     /// Begins a step, or goes on with one.
@@ -65,7 +69,12 @@ impl Journal {
         current.mark.doubtful = Some(number);
         self.write(&current.mark).await.map_err(|why| {
             SqlError::Denied(format!("it was not sent, because that could not be recorded before: {why}"))
-        })
+        })?;
+        // Recording took its time. Nothing fences what is outside of a transaction but this look at the clock.
+        match self.stop.reason() {
+            Some(StopReason::LeaseLost) => Err(SqlError::Interrupted),
+            _ => Ok(()),
+        }
     }
 
     /// After a statement was done.
@@ -128,7 +137,9 @@ impl Journal {
     }
 
     async fn write(&self, mark: &StepMark) -> Result<(), String> {
+        crash::before("mark");
         let put = self.core.store.put_step(&self.lease, &self.change, mark).await;
+        crash::after("mark");
         put.map_err(|error| self.core.secrets.redact(&error.to_string()).into_owned())
     }
 }
@@ -155,11 +166,10 @@ pub(crate) fn is_unchanged(mark: &StepMark, step: &Step, kind: &str) -> bool {
 }
 
 /// The last step that is certainly finished, and the one in doubt, counted from 1. Of a change with one step they are
-/// its statements.
-pub(crate) fn steps(marks: &[StepMark]) -> (Option<u64>, Option<u64>) {
+/// its statements, as [`marks_after`] counts them too.
+pub(crate) fn steps(marks: &[StepMark], has_one_step: bool) -> (Option<u64>, Option<u64>) {
     match marks {
-        [] => (None, None),
-        [only] if only.step == 0 && !only.complete => {
+        [only] if has_one_step => {
             let finished = (only.finished > 0).then_some(u64::from(only.finished));
             (finished, only.doubtful.map(u64::from))
         }
@@ -234,6 +244,10 @@ impl Session for Journaled {
         self.session.has_written()
     }
 
+    fn take_notices(&mut self) -> Vec<(Level, String)> {
+        self.session.take_notices()
+    }
+
     async fn prove(&mut self) -> Result<(), ProofError> {
         self.session.prove().await
     }
@@ -305,5 +319,27 @@ impl Sql for Journaled {
         if let Ok(inner) = self.inner() {
             inner.close_cursor(cursor).await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mark(step: u32, finished: u32, complete: bool) -> StepMark {
+        StepMark { finished, complete, ..StepMark::begin(step, Digest::ZERO) }
+    }
+
+    #[test]
+    fn the_statements_of_a_change_with_one_step_are_counted_also_when_all_are_finished() {
+        assert_eq!(steps(&[], true), (None, None));
+        assert_eq!(steps(&[StepMark { doubtful: Some(2), ..mark(0, 1, false) }], true), (Some(1), Some(2)));
+        assert_eq!(steps(&[mark(0, 3, true)], true), (Some(3), None));
+    }
+
+    #[test]
+    fn of_a_change_with_several_steps_those_are_counted_however_many_statements_they_have() {
+        assert_eq!(steps(&[mark(0, 2, false)], false), (None, Some(1)));
+        assert_eq!(steps(&[mark(0, 2, true), mark(1, 1, false)], false), (Some(1), Some(2)));
     }
 }

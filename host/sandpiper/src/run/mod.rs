@@ -26,6 +26,7 @@ pub(crate) mod verify;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use sandpiper_backends::crash;
 use sandpiper_engine::change::{Change, ChangeId};
 use sandpiper_engine::digest::Digest;
 use sandpiper_engine::entry::{Mode, Record};
@@ -124,10 +125,11 @@ impl Core {
     /// Keeps the bytes of changes and of what runs them, and what components said of themselves, all in one commit.
     pub(crate) async fn keep_artifacts(&self, readied: &[Arc<Ready>]) -> Result<(), Fault> {
         let artifacts = if self.keeps_artifacts { artifacts(&self.changes, readied) } else { Vec::new() };
-        Ok(self
-            .store
-            .keep(&artifacts, &self.changes.new_descriptions(readied.iter().map(|ready| &ready.change)))
-            .await?)
+        let descriptions = self.changes.new_descriptions(readied.iter().map(|ready| &ready.change));
+        crash::before("keep artifacts");
+        self.store.keep(&artifacts, &descriptions).await?;
+        crash::after("keep artifacts");
+        Ok(())
     }
 
     /// The same for every attempt of one change: what systems with idempotency keys take.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use sandpiper_backends::crash;
 use sandpiper_engine::entry::{Mode, Record, State};
 use sandpiper_engine::fault::{Blame, Fault};
 use sandpiper_engine::plan::{Action, Planned};
@@ -43,7 +44,9 @@ pub(crate) async fn settle(
     let (answer, why) = match planned.action {
         Action::LookForMarker => {
             // First the fence: an attempt of a stale holder can no longer commit once it is judged absent.
+            crash::before("fence");
             target.fence(&run.fence()).await?;
+            crash::after("fence");
             let there = match &state.attempt_id {
                 Some(attempt) => target.has_marker(attempt).await?,
                 None => false,
@@ -91,7 +94,10 @@ pub(crate) async fn settle(
         ..newest.record
     };
     let draft = Draft { record, condition: Condition::Newest(planned.newest()), calls: None };
-    match run.core.store.append(run.held.lease(), &[draft]).await {
+    crash::before("append settled");
+    let appended = run.core.store.append(run.held.lease(), &[draft]).await;
+    crash::after("append settled");
+    match appended {
         // Somebody settled it meanwhile: what is there now is planned on.
         Err(AppendError::Superseded(_)) => return Ok(Found { answer, recorded_applied: false }),
         appended => appended?,

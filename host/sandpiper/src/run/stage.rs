@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use sandpiper_backends::crash;
 use sandpiper_engine::attempt::Conclusion;
 use sandpiper_engine::change::ChangeId;
 use sandpiper_engine::entry::{AttemptId, Entry, Mode, Record, RecordedError, Sequence, State};
@@ -261,8 +262,8 @@ async fn apply_all(
     let mut turn: Option<Turn> = None;
     let mut recorded: Vec<AttemptId> = Vec::new();
     for (index, (planned, ready)) in todo.iter().zip(&readied).enumerate() {
-        // A `started` that rode is left as it is: in a transaction that means that nothing was committed.
-        if run.core.stopper.asked().is_some() {
+        // A `started` that rode is not left as it is: its attempt ends before it does anything.
+        if run.core.stopper.asked().is_some() && riding.is_none() {
             return Err(Stopper::fault(&format!("change `{}` began", planned.change.id)));
         }
         let held_turn = match turn.take() {
@@ -308,8 +309,10 @@ async fn apply_all(
                 recorded.push(started.id);
             }
         } else if was_applied && ready.mode == Mode::Marked {
+            crash::before("forget marker");
             // A marker that stays is garbage, not a fault: the attempt's end is recorded.
             drop(ready.target.forget_markers(&[started.id]).await);
+            crash::after("forget marker");
         }
         let attempts = again::attempts(results, &planned.change.id);
         let pause = again::pause(run, ready, attempts, &ended.conclusion);

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use sandpiper_backends::crash;
 use sandpiper_engine::attempt::Part;
 use sandpiper_engine::change::ChangeId;
 use sandpiper_engine::digest::Digest;
@@ -60,7 +61,10 @@ impl<'a> TakenBack<'a> {
     }
 
     async fn put(&self, mark: &StepMark) -> Result<(), Fault> {
-        self.core.store.put_step(self.lease, self.change, mark).await.map_err(|error| match error {
+        crash::before("mark");
+        let put = self.core.store.put_step(self.lease, self.change, mark).await;
+        crash::after("mark");
+        put.map_err(|error| match error {
             AppendError::LeaseLost => Fault::lease_lost(),
             error => {
                 let message =

@@ -23,7 +23,8 @@ use sandpiper_engine::store::{Acquisition, Condition, Draft, Lease, Owner, Store
 use sandpiper_runtime::sql::{Sql, SqlError, Value};
 use sandpiper_runtime::target::{Fence, Opening, Seal, Session, Target};
 
-use super::{Databases, Options, Role, SqliteStore, SqliteTarget};
+use super::{Databases, Options, SqliteStore, SqliteTarget};
+use crate::Role;
 
 const MINUTE: Duration = Duration::from_secs(60);
 

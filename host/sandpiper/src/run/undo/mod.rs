@@ -10,6 +10,7 @@ mod outcome;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use sandpiper_backends::crash;
 use sandpiper_engine::change::ChangeId;
 use sandpiper_engine::entry::{AttemptId, Mode, Record, State};
 use sandpiper_engine::fault::{Blame, Fault};
@@ -116,7 +117,9 @@ pub(crate) async fn fences_open(
     let Some(state) = open.into_iter().find(|state| !fenced.contains(&state.target_system)) else {
         return Ok(false);
     };
+    crash::before("fence");
     run.core.systems.target(&state.target_system)?.fence(&run.fence()).await?;
+    crash::after("fence");
     fenced.insert(state.target_system.clone());
     Ok(true)
 }
@@ -204,7 +207,12 @@ impl<'a> Run<'a> {
         for (stage, system) in &open {
             let run = self.stage_run(stage)?;
             let fenced = match self.core.systems.target(system) {
-                Ok(target) => target.fence(&run.fence()).await.map_err(Fault::from),
+                Ok(target) => {
+                    crash::before("fence");
+                    let fenced = target.fence(&run.fence()).await;
+                    crash::after("fence");
+                    fenced.map_err(Fault::from)
+                }
                 Err(fault) => Err(fault),
             };
             self.give_back(run);
@@ -329,7 +337,9 @@ impl<'a> Run<'a> {
     /// A marker that stays is garbage, not a fault: the attempt's end is recorded.
     async fn forgets(&self, ready: &Ready, attempt: &AttemptId) {
         if ready.mode == Mode::Marked {
+            crash::before("forget marker");
             drop(ready.target.forget_markers(std::slice::from_ref(attempt)).await);
+            crash::after("forget marker");
         }
     }
 

@@ -23,7 +23,8 @@ use output::Output;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-fn main() -> ExitCode {
+/// The program: reads the arguments of the process, does what they say, and gives its exit code.
+pub fn main() -> ExitCode {
     let panics = Panics::listen();
     let arguments: Vec<_> = std::env::args_os().collect();
     let mut grammar = Arguments::command();

@@ -1,0 +1,180 @@
+//! The chain of entries of a scope, whatever keeps it: what an append writes, and whether what is read fits together.
+
+use std::collections::BTreeMap;
+
+use sandpiper_engine::change::ChangeId;
+use sandpiper_engine::digest::Digest;
+use sandpiper_engine::entry::{Entry, Sequence};
+use sandpiper_engine::scope::Scope;
+use sandpiper_engine::state::{ChangeState, States};
+use sandpiper_engine::store::{AppendError, Condition, Draft, Lease, StoreError};
+
+/// The end of a chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Head {
+    /// Its last entry; 0 when there is none.
+    pub(crate) sequence: Sequence,
+    /// That entry's hash.
+    pub(crate) hash: Digest,
+}
+
+impl Head {
+    /// That of a chain without entries.
+    pub(crate) const EMPTY: Self = Self { sequence: Sequence(0), hash: Digest::ZERO };
+}
+
+/// A stored entry.
+#[derive(Debug, Clone)]
+pub(crate) struct Link {
+    pub(crate) sequence: Sequence,
+    pub(crate) hash: Digest,
+    /// The text that was hashed.
+    pub(crate) text: String,
+}
+
+/// An entry as it is written.
+pub(crate) struct NewLink {
+    pub(crate) link: Link,
+    /// The calls that are kept beside it.
+    pub(crate) calls: Option<String>,
+}
+
+/// What an append writes.
+pub(crate) struct Linked {
+    /// For each draft its entry; none for a rider that was dropped.
+    pub(crate) entries: Vec<Option<Entry>>,
+    /// The entries as they are stored.
+    pub(crate) links: Vec<NewLink>,
+    /// The states that they change.
+    pub(crate) states: States,
+    /// The changes of which nothing more is in progress.
+    pub(crate) cleared: Vec<ChangeId>,
+    /// The new end.
+    pub(crate) head: Head,
+}
+
+/// Links drafts to a chain, all or none. `before` are the states of their changes.
+pub(crate) fn link(
+    lease: &Lease,
+    head: Head,
+    before: &States,
+    drafts: &[Draft],
+) -> Result<Linked, AppendError> {
+    let mut linked =
+        Linked { entries: Vec::new(), links: Vec::new(), states: States::new(), cleared: Vec::new(), head };
+    for Draft { record, condition, calls } in drafts {
+        if record.scope != lease.key.scope {
+            let reason = format!("an entry of another scope than the lease `{}`", lease.key);
+            return Err(StoreError::Refused(reason).into());
+        }
+        let id = &record.change_id;
+        let before = linked.states.get(id).or_else(|| before.get(id));
+        let newest = before.map(|state| state.sequence);
+        match *condition {
+            Condition::Newest(planned) if planned != newest => {
+                return Err(AppendError::Superseded(id.clone()));
+            }
+            Condition::NewestOrDrop(planned) if planned != newest => {
+                linked.entries.push(None);
+                continue;
+            }
+            Condition::SameAttempt
+                if before.and_then(|state| state.attempt_id.as_ref()) != record.attempt_id.as_ref() =>
+            {
+                return Err(AppendError::Superseded(id.clone()));
+            }
+            _ => {}
+        }
+        let sequence = Sequence(linked.head.sequence.0 + 1);
+        let (entry, text) = Entry::link(record.clone(), sequence, lease.token, linked.head.hash)
+            .map_err(StoreError::Refused)?;
+        let state = ChangeState::after(before, &entry);
+        linked.states.extend(state.map(|state| (id.clone(), state)));
+        if record.state.is_some_and(ChangeState::clears_checkpoints) {
+            linked.cleared.push(id.clone());
+        }
+        linked.head = Head { sequence, hash: entry.hash };
+        linked.links.push(NewLink { link: Link { sequence, hash: entry.hash, text }, calls: calls.clone() });
+        linked.entries.push(Some(entry));
+    }
+    Ok(linked)
+}
+
+/// What is wrong with a chain, and at which entry.
+pub(crate) type Broken = Option<(Sequence, String)>;
+
+/// A walk along a chain, entry by entry.
+pub(crate) struct Walk<'a> {
+    scope: &'a Scope,
+    /// How many entries fitted.
+    pub(crate) entries: u64,
+    last: Digest,
+    states: States,
+}
+
+impl<'a> Walk<'a> {
+    pub(crate) fn new(scope: &'a Scope) -> Self {
+        Self { scope, entries: 0, last: Digest::ZERO, states: States::new() }
+    }
+
+    /// Takes one entry.
+    pub(crate) fn step(&mut self, link: &Link) -> Broken {
+        let expected = Sequence(self.entries + 1);
+        let wrong = |reason: String| Some((link.sequence.min(expected), reason));
+        if link.sequence != expected {
+            return wrong(format!("entry {expected} is not there"));
+        }
+        if Entry::hash(self.last, &link.text) != link.hash {
+            return wrong("its text does not have its hash".to_owned());
+        }
+        let entry = match Entry::read(&link.text, link.hash) {
+            Ok(entry) => entry,
+            Err(error) => return wrong(error.to_string()),
+        };
+        if entry.sequence != link.sequence || entry.record.scope != *self.scope {
+            return wrong("its text is that of another entry".to_owned());
+        }
+        let id = &entry.record.change_id;
+        if let Some(state) = ChangeState::after(self.states.get(id), &entry) {
+            self.states.insert(id.clone(), state);
+        }
+        self.entries += 1;
+        self.last = link.hash;
+        None
+    }
+
+    /// Holds what was walked against the chain's recorded end and the table of states.
+    pub(crate) fn end(&self, head: Head, found: Result<States, StoreError>) -> Broken {
+        let last = Sequence(self.entries);
+        if head.sequence > last {
+            return Some((
+                Sequence(last.0 + 1),
+                format!("entry {} is the chain's end, and is not there", head.sequence),
+            ));
+        }
+        if head.sequence < last || head.hash != self.last {
+            return Some((
+                last,
+                format!("the chain's end is recorded as entry {}, with another hash", head.sequence),
+            ));
+        }
+        self.hold_against(found)
+    }
+
+    fn hold_against(&self, found: Result<States, StoreError>) -> Broken {
+        let found = match found {
+            Ok(found) => found,
+            Err(error) => return Some((Sequence(self.entries), error.to_string())),
+        };
+        let differing = |one: &States, other: &States| -> BTreeMap<Sequence, String> {
+            let differs = |(id, state): &(_, &ChangeState)| other.get(*id) != Some(*state);
+            let name = |(id, state): (_, &ChangeState)| {
+                (state.sequence, format!("the table of states says something else about `{id}`"))
+            };
+            one.iter().filter(differs).map(name).collect()
+        };
+        let mut broken = differing(&found, &self.states);
+        broken.extend(differing(&self.states, &found));
+        broken.into_iter().next()
+    }
+}

@@ -1,0 +1,311 @@
+//! Addresses: `postgres://user:password@host:port/database?sslmode=verify-full`, as PostgreSQL's own programs read them.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Where a database is, who asks, and how the connection is protected.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Address {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) user: String,
+    pub(crate) password: Option<String>,
+    pub(crate) database: String,
+    pub(crate) protection: Protection,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) application_name: String,
+    /// What the server is to set for the session, as its command line would: `-c name=value`.
+    pub(crate) options: Option<String>,
+}
+
+/// How a connection is protected.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Protection {
+    pub(crate) mode: Mode,
+    pub(crate) root: Option<PathBuf>,
+    pub(crate) certificate: Option<PathBuf>,
+    pub(crate) key: Option<PathBuf>,
+}
+
+/// `sslmode`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Mode {
+    /// Never encrypted.
+    Disable,
+    /// Encrypted where the server can.
+    #[default]
+    Prefer,
+    /// Encrypted; the server is not verified unless a root certificate is given.
+    Require,
+    /// Encrypted, and its certificate leads to a root that is trusted.
+    VerifyAuthority,
+    /// The same, and the certificate is that of the host.
+    VerifyFull,
+}
+
+const DEFAULT_PORT: u16 = 5432;
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+const DEFAULT_NAME: &str = "sandpiper";
+
+/// The parameters that are understood.
+const PARAMETERS: [&str; 13] = [
+    "host",
+    "port",
+    "user",
+    "password",
+    "dbname",
+    "sslmode",
+    "sslrootcert",
+    "sslcert",
+    "sslkey",
+    "connect_timeout",
+    "application_name",
+    "options",
+    "channel_binding",
+];
+
+impl std::fmt::Debug for Address {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.place())
+    }
+}
+
+impl Address {
+    /// Reads an address. Files that it names are relative to `folder`.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, without any of its values but names.
+    pub fn parse(url: &str, folder: &Path) -> Result<Self, String> {
+        let (scheme, rest) = url.split_once("://").ok_or("it does not begin with `postgres://`")?;
+        if !scheme.eq_ignore_ascii_case("postgres") && !scheme.eq_ignore_ascii_case("postgresql") {
+            return Err("it does not begin with `postgres://`".to_owned());
+        }
+        let rest = rest.split_once('#').map_or(rest, |(rest, _)| rest);
+        let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let (authority, database) = rest.split_once('/').unwrap_or((rest, ""));
+        let (credentials, place) = match authority.rsplit_once('@') {
+            Some((credentials, place)) => (credentials, place),
+            None => ("", authority),
+        };
+        let (user, password) = match credentials.split_once(':') {
+            Some((user, password)) => (user, Some(decoded(password)?)),
+            None => (credentials, None),
+        };
+        let (host, port) = host_and_port(place)?;
+        let user = decoded(user)?;
+        let mut address = Self {
+            host: decoded(host)?,
+            port: port.unwrap_or(DEFAULT_PORT),
+            user,
+            password,
+            database: decoded(database)?,
+            protection: Protection::default(),
+            connect_timeout: DEFAULT_TIMEOUT,
+            application_name: DEFAULT_NAME.to_owned(),
+            options: None,
+        };
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            address.set(&decoded(name)?, decoded(value)?, folder)?;
+        }
+        address.complete()
+    }
+
+    fn set(&mut self, name: &str, value: String, folder: &Path) -> Result<(), String> {
+        let file = || Some(folder.join(&value));
+        match name {
+            "host" => self.host = value,
+            "port" => self.port = port(&value)?,
+            "user" => self.user = value,
+            "password" => self.password = Some(value),
+            "dbname" => self.database = value,
+            "sslmode" => self.protection.mode = mode(&value)?,
+            "sslrootcert" => self.protection.root = file(),
+            "sslcert" => self.protection.certificate = file(),
+            "sslkey" => self.protection.key = file(),
+            "connect_timeout" => {
+                let seconds: u64 = value.parse().map_err(|_| "`connect_timeout` is no number of seconds")?;
+                // As PostgreSQL's programs do: 0 waits as long as it takes.
+                self.connect_timeout = Duration::from_secs(if seconds == 0 { 3600 } else { seconds });
+            }
+            "application_name" => self.application_name = value,
+            "options" => self.options = Some(value),
+            "channel_binding" if value == "require" => {
+                return Err("`channel_binding=require` is not supported: leave it out".to_owned());
+            }
+            "channel_binding" => {}
+            other => {
+                return Err(format!(
+                    "it has the parameter `{other}`, which is none of {}",
+                    PARAMETERS.map(|name| format!("`{name}`")).join(", ")
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn complete(mut self) -> Result<Self, String> {
+        if self.host.contains(',') {
+            return Err("it names more than one host: name the one that takes writes".to_owned());
+        }
+        if self.host.is_empty() {
+            self.host = "localhost".to_owned();
+        }
+        if self.user.is_empty() {
+            // As PostgreSQL's programs do; its first account where nobody is logged in.
+            let user = std::env::var("USER").ok().filter(|user| !user.is_empty());
+            self.user = user.unwrap_or_else(|| "postgres".to_owned());
+        }
+        if self.database.is_empty() {
+            self.database.clone_from(&self.user);
+        }
+        if self.protection.certificate.is_some() != self.protection.key.is_some() {
+            return Err("`sslcert` and `sslkey` belong together: one of them is missing".to_owned());
+        }
+        let is_text = |text: &str| !text.contains('\0');
+        let texts = [&self.host, &self.user, &self.database, &self.application_name];
+        if !texts.into_iter().chain(&self.password).chain(&self.options).all(|text| is_text(text)) {
+            return Err("it holds the character `\\0`".to_owned());
+        }
+        Ok(self)
+    }
+
+    /// Whether both lead the same account to the same database.
+    pub fn is_same_database(&self, other: &Self) -> bool {
+        let key = |address: &Self| {
+            let Self { host, port, user, database, .. } = address;
+            (host.to_lowercase(), *port, user.clone(), database.clone())
+        };
+        key(self) == key(other)
+    }
+
+    /// Whether it is a socket of this machine.
+    pub(crate) fn is_local_socket(&self) -> bool {
+        self.host.starts_with('/')
+    }
+
+    /// Where it is, for people.
+    pub(crate) fn place(&self) -> String {
+        let Self { host, port, database, .. } = self;
+        match self.is_local_socket() {
+            true => format!("{host}/.s.PGSQL.{port}/{database}"),
+            false => format!("{host}:{port}/{database}"),
+        }
+    }
+}
+
+/// `host`, `host:port`, `[::1]:port`.
+fn host_and_port(place: &str) -> Result<(&str, Option<u16>), String> {
+    if let Some(rest) = place.strip_prefix('[') {
+        let (host, rest) = rest.split_once(']').ok_or("its host has a `[` without `]`")?;
+        let port = rest.strip_prefix(':').map(port).transpose()?;
+        return Ok((host, port));
+    }
+    match place.rsplit_once(':') {
+        Some((host, "")) => Ok((host, None)),
+        Some((host, number)) => Ok((host, Some(port(number)?))),
+        None => Ok((place, None)),
+    }
+}
+
+fn port(text: &str) -> Result<u16, String> {
+    let port = text.parse().ok().filter(|port| *port != 0);
+    port.ok_or_else(|| "its port is no number from 1 to 65535".to_owned())
+}
+
+fn mode(text: &str) -> Result<Mode, String> {
+    Ok(match text {
+        "disable" => Mode::Disable,
+        // What `allow` would send unencrypted, this sends encrypted.
+        "allow" | "prefer" => Mode::Prefer,
+        "require" => Mode::Require,
+        "verify-ca" => Mode::VerifyAuthority,
+        "verify-full" => Mode::VerifyFull,
+        _ => {
+            let known = "`disable`, `prefer`, `require`, `verify-ca`, `verify-full`";
+            return Err(format!("its `sslmode` is none of {known}"));
+        }
+    })
+}
+
+fn decoded(text: &str) -> Result<String, String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        if byte != b'%' {
+            bytes.push(byte);
+            continue;
+        }
+        let digit = |byte: Option<u8>| byte.and_then(|byte| char::from(byte).to_digit(16));
+        let (Some(high), Some(low)) = (digit(rest.next()), digit(rest.next())) else {
+            return Err(
+                "it has a `%` that two hexadecimal digits do not follow: write `%25` for a `%`".to_owned()
+            );
+        };
+        bytes.push(u8::try_from(high * 16 + low).unwrap_or_default());
+    }
+    String::from_utf8(bytes).map_err(|_| "its percent escapes are no UTF-8".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(url: &str) -> Address {
+        Address::parse(url, Path::new("/project")).unwrap()
+    }
+
+    fn wrong(url: &str) -> String {
+        Address::parse(url, Path::new("/project")).unwrap_err()
+    }
+
+    #[test]
+    fn every_part_of_an_address_is_read() {
+        let address = parsed(
+            "postgresql://a%40b:p%3Aw@db.example:5433/orders?sslmode=verify-full&sslrootcert=ca.pem&connect_timeout=3",
+        );
+        assert_eq!(address.user, "a@b");
+        assert_eq!(address.password.as_deref(), Some("p:w"));
+        assert_eq!((address.host.as_str(), address.port), ("db.example", 5433));
+        assert_eq!(address.database, "orders");
+        assert_eq!(address.protection.mode, Mode::VerifyFull);
+        assert_eq!(address.protection.root.as_deref(), Some(Path::new("/project/ca.pem")));
+        assert_eq!(address.connect_timeout, Duration::from_secs(3));
+    }
+
+    #[test]
+    fn what_is_not_said_has_a_default() {
+        let address = parsed("postgres://ada@");
+        assert_eq!((address.host.as_str(), address.port), ("localhost", 5432));
+        assert_eq!(address.database, "ada");
+        assert_eq!(address.protection.mode, Mode::Prefer);
+    }
+
+    #[test]
+    fn sockets_of_this_machine_and_numeric_addresses_are_hosts_too() {
+        assert!(parsed("postgres://ada@%2Frun%2Fpostgresql/orders").is_local_socket());
+        assert!(parsed("postgres://ada@/orders?host=/run/postgresql").is_local_socket());
+        assert_eq!(parsed("postgres://ada@[::1]:5433/x").host, "::1");
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_without_the_password() {
+        for url in [
+            "postgres://ada:sesame@host:port/x",
+            "postgres://ada:sesame%zz@host/x",
+            "postgres://ada:sesame@one,two/x",
+            "postgres://ada:sesame@host/x?sslmode=maybe",
+            "postgres://ada:sesame@host/x?pool=3",
+            "postgres://ada:sesame@host/x?sslcert=c.pem",
+        ] {
+            let said = wrong(url);
+            assert!(!said.contains("sesame") && said.len() > 20, "{said}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_shown_without_its_password() {
+        assert_eq!(format!("{:?}", parsed("postgres://ada:sesame@host/x")), "host:5432/x");
+    }
+}

@@ -1,0 +1,344 @@
+//! The chain of entries of a scope: appending to it under the lock of its head, reading it, and proving that nobody
+//! touched it.
+
+use sandpiper_engine::entry::{Entry, Sequence, Token};
+use sandpiper_engine::scope::Scope;
+use sandpiper_engine::store::{AppendError, Appended, ChainReport, Draft, EntryQuery, Lease, StoreError};
+
+use super::client::{Argument, Cells, Client, Statement};
+use super::errors::Failure;
+use super::lease::{self, scope_parts};
+use super::{progress, schema, states};
+use crate::chain::{Broken, Head, Link, Linked, NewLink, Walk, link};
+
+const HEAD: &str = "SELECT id, sequence, hash,
+         EXISTS (SELECT 1 FROM sandpiper.sandpiper_checkpoint AS kept WHERE kept.chain = head.id)
+         OR EXISTS (SELECT 1 FROM sandpiper.sandpiper_step AS step WHERE step.chain = head.id)
+     FROM sandpiper.sandpiper_chain AS head WHERE service = $1 AND environment = $2 AND tenant = $3";
+/// Here two hosts meet: whoever has the row appends, whoever waits for it reads afterwards what was appended.
+const LOCK: &str = "SELECT id, sequence, hash,
+         EXISTS (SELECT 1 FROM sandpiper.sandpiper_checkpoint AS kept WHERE kept.chain = head.id)
+         OR EXISTS (SELECT 1 FROM sandpiper.sandpiper_step AS step WHERE step.chain = head.id)
+     FROM sandpiper.sandpiper_chain AS head WHERE service = $1 AND environment = $2 AND tenant = $3 FOR UPDATE OF head";
+const NEW: &str = "INSERT INTO sandpiper.sandpiper_chain (service, environment, tenant, sequence, hash)
+     VALUES ($1, $2, $3, 0, $4) ON CONFLICT (service, environment, tenant) DO NOTHING";
+const INSERT: &str =
+    "INSERT INTO sandpiper.sandpiper_entry (chain, sequence, hash, body, calls) VALUES ($1, $2, $3, $4, $5)";
+const MOVE: &str = "UPDATE sandpiper.sandpiper_chain SET sequence = $2, hash = $3 WHERE id = $1";
+const HOLDS: &str = "SELECT hash FROM sandpiper.sandpiper_entry WHERE sequence = $4 AND chain = (
+         SELECT id FROM sandpiper.sandpiper_chain WHERE service = $1 AND environment = $2 AND tenant = $3)";
+const CALLS: &str = "SELECT sequence, calls FROM sandpiper.sandpiper_entry
+     WHERE calls IS NOT NULL AND sequence = ANY ($4::bigint[]) AND chain = (
+         SELECT id FROM sandpiper.sandpiper_chain WHERE service = $1 AND environment = $2 AND tenant = $3)
+     ORDER BY sequence";
+const ORPHAN: &str = "SELECT chain FROM sandpiper.sandpiper_entry
+     WHERE chain NOT IN (SELECT id FROM sandpiper.sandpiper_chain) LIMIT 1";
+const WALK: &str =
+    "SELECT sequence, hash, body FROM sandpiper.sandpiper_entry WHERE chain = $1 ORDER BY sequence";
+
+/// How many entries of a long chain are in memory at once.
+const BATCH: i32 = 1000;
+
+/// Why nothing was appended.
+#[derive(Debug)]
+pub(crate) enum Refused {
+    /// A rule of the chain.
+    Append(AppendError),
+    /// The server said no, or the connection was lost.
+    Failure(Failure),
+}
+
+/// Why it is not certain that entries were appended.
+#[derive(Debug)]
+pub(crate) enum Unfinished {
+    /// They were not.
+    Refused(Refused),
+    /// The connection was lost while these were committed.
+    Unknown(Appended),
+}
+
+impl<T: Into<Refused>> From<T> for Unfinished {
+    fn from(refused: T) -> Self {
+        Self::Refused(refused.into())
+    }
+}
+
+impl From<Failure> for Refused {
+    fn from(failure: Failure) -> Self {
+        Self::Failure(failure)
+    }
+}
+
+impl From<AppendError> for Refused {
+    fn from(error: AppendError) -> Self {
+        Self::Append(error)
+    }
+}
+
+/// The row of a chain.
+pub(crate) struct Row {
+    pub(crate) id: u64,
+    head: Head,
+    in_progress: bool,
+}
+
+fn row(row: &Cells) -> Result<Row, Failure> {
+    let head = Head { sequence: Sequence(row.number(1)?), hash: states::digest(row, 2)? };
+    Ok(Row { id: row.number(0)?, head, in_progress: row.flag(3)? })
+}
+
+/// Appends entries, all or none, within a transaction of the caller's.
+pub(crate) async fn append(
+    client: &mut Client,
+    lease: &Lease,
+    drafts: &[Draft],
+) -> Result<Appended, Refused> {
+    let (row, linked) = linked(client, lease, drafts, Vec::new()).await?;
+    client.batch(&written(&row, &linked)).await?;
+    Ok(Appended(linked.entries))
+}
+
+/// Appends entries in a transaction of their own, in two round trips.
+pub(crate) async fn append_alone(
+    client: &mut Client,
+    lease: &Lease,
+    drafts: &[Draft],
+) -> Result<Appended, Unfinished> {
+    let prepared = linked(client, lease, drafts, schema::begin_writing()).await;
+    let (row, linked) = match prepared {
+        Ok(prepared) => prepared,
+        Err(refused) => {
+            schema::roll_back(client).await;
+            return Err(refused.into());
+        }
+    };
+    let mut statements = written(&row, &linked);
+    statements.push(Statement::plain("COMMIT"));
+    match client.batch(&statements).await {
+        Ok(_) => Ok(Appended(linked.entries)),
+        Err(Failure::Lost(_)) => Err(Unfinished::Unknown(Appended(linked.entries))),
+        Err(failure) => {
+            schema::roll_back(client).await;
+            Err(failure.into())
+        }
+    }
+}
+
+/// Locks the head, and links the drafts to it: refused under an old token.
+async fn linked(
+    client: &mut Client,
+    lease: &Lease,
+    drafts: &[Draft],
+    begin: Vec<Statement<'_>>,
+) -> Result<(Row, Linked), Refused> {
+    let scope = &lease.key.scope;
+    let changes = || drafts.iter().map(|draft| &draft.record.change_id);
+    let reads = || {
+        [Statement::new(LOCK, scope_parts(scope)), lease::token(&lease.key), states::some(scope, changes())]
+    };
+    let mut statements = begin;
+    statements.extend(reads());
+    let mut answers = client.batch(&statements).await?;
+    let first = answers.len().saturating_sub(3);
+    if answers.get(first).is_none_or(|answer| answer.rows.is_empty()) {
+        let mut again = vec![new_chain(scope)];
+        again.extend(reads());
+        answers = client.batch(&again).await?;
+    }
+    let mut answers = answers.into_iter().rev();
+    let (found, token, locked) = (answers.next(), answers.next(), answers.next());
+    let token =
+        token.and_then(|answer| answer.rows.into_iter().next()).map(|row| row.number(0)).transpose()?;
+    if token.map(Token) != Some(lease.token) {
+        return Err(AppendError::LeaseLost.into());
+    }
+    let locked = locked.and_then(|answer| answer.rows.into_iter().next());
+    let Some(locked) = locked.map(|found| row(&found)).transpose()? else {
+        return Err(
+            Failure::Refused("the head of the chain is not there after it was made".to_owned()).into()
+        );
+    };
+    let before = states::read(&found.unwrap_or_default()).map_err(AppendError::Store)?;
+    let linked = link(lease, locked.head, &before, drafts)?;
+    Ok((locked, linked))
+}
+
+fn new_chain(scope: &Scope) -> Statement<'_> {
+    let mut arguments = scope_parts(scope);
+    arguments.push(Argument::Bytes(Head::EMPTY.hash.as_bytes()));
+    Statement::new(NEW, arguments)
+}
+
+fn written<'a>(row: &Row, linked: &'a Linked) -> Vec<Statement<'a>> {
+    let id = row.id;
+    let insert = |new: &'a NewLink| {
+        let NewLink { link, calls } = new;
+        let row: [Argument<'a>; 5] = [
+            id.into(),
+            link.sequence.0.into(),
+            link.hash.as_bytes().as_slice().into(),
+            link.text.as_str().into(),
+            calls.as_deref().into(),
+        ];
+        Statement::new(INSERT, row)
+    };
+    let mut statements: Vec<Statement<'a>> = linked.links.iter().map(insert).collect();
+    statements.extend(linked.states.values().map(|state| states::write(id, state)));
+    if row.in_progress {
+        statements.extend(linked.cleared.iter().flat_map(|change| progress::clear(id, change)));
+    }
+    let end: [Argument<'a>; 3] =
+        [id.into(), linked.head.sequence.0.into(), linked.head.hash.as_bytes().as_slice().into()];
+    statements.push(Statement::new(MOVE, end));
+    statements
+}
+
+/// Finds out whether an entry whose commit was not answered stands in its chain. Waits until the transaction that
+/// wrote it has ended.
+pub(crate) async fn holds(client: &mut Client, scope: &Scope, entry: &Entry) -> Result<bool, Failure> {
+    let mut arguments = scope_parts(scope);
+    arguments.push(entry.sequence.0.into());
+    let mut statements = schema::begin_writing();
+    statements.push(Statement::new(LOCK, scope_parts(scope)));
+    statements.push(Statement::new(HOLDS, arguments));
+    statements.push(Statement::plain("ROLLBACK"));
+    let answers = client.batch(&statements).await?;
+    let found = answers.iter().rev().nth(1).and_then(|answer| answer.rows.first());
+    Ok(found.map(|row| states::digest(row, 0)).transpose()? == Some(entry.hash))
+}
+
+/// The chain of a lease's scope, made if it has no entry yet and locked; refused under an old token.
+pub(crate) async fn fenced(client: &mut Client, lease: &Lease) -> Result<u64, Refused> {
+    let (row, _) = linked(client, lease, &[], schema::begin_writing()).await?;
+    Ok(row.id)
+}
+
+/// The row of a scope's chain; none when the scope has no entry.
+pub(crate) async fn found(client: &mut Client, scope: &Scope) -> Result<Option<Row>, Failure> {
+    let answer = client.one(HEAD, scope_parts(scope)).await?;
+    answer.rows.first().map(row).transpose()
+}
+
+fn stored(row: &Cells) -> Result<Link, Failure> {
+    Ok(Link {
+        sequence: Sequence(row.number(0)?),
+        hash: states::digest(row, 1)?,
+        text: row.text(2)?.to_owned(),
+    })
+}
+
+/// The entries that a query selects, oldest first, from the text that was hashed.
+pub(crate) async fn entries(client: &mut Client, query: &EntryQuery) -> Result<Vec<Entry>, EntriesError> {
+    let Some(head) = found(client, &query.scope).await? else { return Ok(Vec::new()) };
+    // The canonical text holds the id in exactly this form, and nowhere else: within a string the quotes are escaped.
+    let id = query.change_id.as_ref().map(|id| format!("\"change_id\":{}", serde_json::json!(id.as_str())));
+    let newest = "AND sequence IN (SELECT sequence FROM sandpiper.sandpiper_state WHERE chain = $1)";
+    // In the canonical text a note has no state, and a label's text has its quotes escaped.
+    let notes = "AND (body::jsonb -> 'state') IS NOT DISTINCT FROM 'null'::jsonb";
+    let places = query.places.as_deref().map(array);
+    let text = format!(
+        "SELECT sequence, hash, body FROM sandpiper.sandpiper_entry
+         WHERE chain = $1 AND sequence > $2 AND ($3::text IS NULL OR pg_catalog.strpos(body, $3::text) > 0)
+             AND ($5::bigint[] IS NULL OR sequence = ANY ($5::bigint[])) {} {}
+         ORDER BY sequence LIMIT $4",
+        if query.newest_only { newest } else { "" },
+        if query.notes_only { notes } else { "" }
+    );
+    let arguments: Vec<Argument<'_>> = vec![
+        head.id.into(),
+        query.after.map_or(0, |after| after.0).into(),
+        id.into(),
+        query.limit.map(u64::from).into(),
+        places.into(),
+    ];
+    let answer = client.one(&text, arguments).await?;
+    let mut entries = Vec::with_capacity(answer.rows.len());
+    for row in &answer.rows {
+        let link = stored(row)?;
+        let entry = Entry::read(&link.text, link.hash);
+        entries.push(entry.map_err(|error| EntriesError::Damaged(error.to_string()))?);
+    }
+    Ok(entries)
+}
+
+/// Sequence numbers as an array.
+pub(crate) fn array(sequences: &[Sequence]) -> String {
+    let numbers: Vec<String> = sequences.iter().map(ToString::to_string).collect();
+    format!("{{{}}}", numbers.join(","))
+}
+
+/// The calls that are kept with entries.
+pub(crate) async fn calls(
+    client: &mut Client,
+    scope: &Scope,
+    sequences: &[Sequence],
+) -> Result<Vec<(Sequence, String)>, Failure> {
+    let mut arguments = scope_parts(scope);
+    arguments.push(array(sequences).into());
+    let answer = client.one(CALLS, arguments).await?;
+    answer.rows.iter().map(|row| Ok((Sequence(row.number(0)?), row.text(1)?.to_owned()))).collect()
+}
+
+/// Why entries could not be read.
+pub(crate) enum EntriesError {
+    Failure(Failure),
+    Damaged(String),
+}
+
+impl From<Failure> for EntriesError {
+    fn from(failure: Failure) -> Self {
+        Self::Failure(failure)
+    }
+}
+
+/// Walks a chain, and holds it against its head and the table of states: all as they are at one moment.
+pub(crate) async fn verify(client: &mut Client, scope: &Scope) -> Result<ChainReport, Failure> {
+    client.one("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", Vec::new()).await?;
+    let report = walked(client, scope).await;
+    schema::roll_back(client).await;
+    report
+}
+
+async fn walked(client: &mut Client, scope: &Scope) -> Result<ChainReport, Failure> {
+    let mut walk = Walk::new(scope);
+    let broken = match found(client, scope).await? {
+        Some(head) => along(client, scope, &head, &mut walk).await?,
+        // A scope without a head has no entries; entries without a head have lost it.
+        None => {
+            let orphan = client.one(ORPHAN, Vec::new()).await?;
+            let lost = || (Sequence(1), "a chain's recorded end is not there".to_owned());
+            orphan.rows.first().map(|_| lost())
+        }
+    };
+    Ok(ChainReport { entries: walk.entries, broken })
+}
+
+async fn along(
+    client: &mut Client,
+    scope: &Scope,
+    head: &Row,
+    walk: &mut Walk<'_>,
+) -> Result<Broken, Failure> {
+    let mut answer = client.open("chain", WALK, &[head.id.into()], BATCH, true).await?;
+    loop {
+        for row in &answer.rows {
+            let broken = match stored(row) {
+                Ok(link) => walk.step(&link),
+                Err(failure) => {
+                    let why = super::errors::store_error(&failure).to_string();
+                    Some((Sequence(walk.entries + 1), why))
+                }
+            };
+            if broken.is_some() {
+                return Ok(broken);
+            }
+        }
+        if !answer.suspended {
+            break;
+        }
+        answer = client.fetch("chain", BATCH, true).await?;
+    }
+    let found = client.batch(&[states::all(scope)]).await?;
+    let found: Result<_, StoreError> = states::read(&found.into_iter().next().unwrap_or_default());
+    Ok(walk.end(head.head, found))
+}

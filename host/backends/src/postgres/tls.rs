@@ -1,0 +1,164 @@
+//! Encrypted connections: what `sslmode` asks for, with rustls.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use tokio_rustls::TlsConnector;
+
+use super::address::{Mode, Protection};
+use super::wire::Socket;
+
+/// Encrypts a connection to a host.
+///
+/// # Errors
+///
+/// Why not: a file that cannot be read, a certificate that is not trusted.
+pub(crate) async fn encrypt(
+    socket: impl Socket + 'static,
+    host: &str,
+    protection: &Protection,
+) -> Result<Box<dyn Socket>, String> {
+    let name = ServerName::try_from(host.to_owned())
+        .map_err(|_| format!("`{host}` is no name that a certificate can be for"))?;
+    let connector = TlsConnector::from(Arc::new(configuration(protection)?));
+    let stream = connector.connect(name, socket).await.map_err(|error| explained(&error))?;
+    Ok(Box::new(stream))
+}
+
+fn explained(error: &std::io::Error) -> String {
+    match protection_error(error) {
+        Some(Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
+            "the server's certificate leads to no root that is trusted: name the root with `sslrootcert`"
+                .to_owned()
+        }
+        Some(Error::InvalidCertificate(CertificateError::NotValidForNameContext { presented, .. })) => {
+            format!(
+                "the server's certificate is for {}, not for the host of the address",
+                presented.join(", ")
+            )
+        }
+        Some(other) => format!("the connection could not be encrypted: {other}"),
+        None => format!("the connection could not be encrypted: {error}"),
+    }
+}
+
+fn protection_error(error: &std::io::Error) -> Option<&Error> {
+    error.get_ref().and_then(|error| error.downcast_ref::<Error>())
+}
+
+fn configuration(protection: &Protection) -> Result<ClientConfig, String> {
+    let provider = Arc::new(ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?;
+    // As PostgreSQL's programs do: whoever gives a root wants it to be looked at.
+    let mode = match protection.mode {
+        Mode::Require | Mode::Prefer if protection.root.is_some() => Mode::VerifyAuthority,
+        mode => mode,
+    };
+    let verifier = match mode {
+        Mode::VerifyFull => Verifier { provider, authority: Some(authority(protection)?), name: true },
+        Mode::VerifyAuthority => Verifier { provider, authority: Some(authority(protection)?), name: false },
+        Mode::Disable | Mode::Prefer | Mode::Require => Verifier { provider, authority: None, name: false },
+    };
+    let builder = builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
+    match (&protection.certificate, &protection.key) {
+        (Some(certificate), Some(key)) => {
+            let chain = certificates(certificate)?;
+            let key = PrivateKeyDer::from_pem_file(key)
+                .map_err(|error| format!("the key `{}` cannot be read: {error}", key.display()))?;
+            builder
+                .with_client_auth_cert(chain, key)
+                .map_err(|error| format!("`sslcert` and `sslkey` do not fit: {error}"))
+        }
+        _ => Ok(builder.with_no_client_auth()),
+    }
+}
+
+fn authority(protection: &Protection) -> Result<Arc<WebPkiServerVerifier>, String> {
+    let mut roots = RootCertStore::empty();
+    match &protection.root {
+        Some(file) => {
+            for root in certificates(file)? {
+                roots
+                    .add(root)
+                    .map_err(|error| format!("the root certificate `{}`: {error}", file.display()))?;
+            }
+        }
+        None => {
+            let found = rustls_native_certs::load_native_certs();
+            roots.add_parsable_certificates(found.certs);
+        }
+    }
+    WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::new(ring::default_provider()))
+        .build()
+        .map_err(|_| "there is no root certificate on this machine: name one with `sslrootcert`".to_owned())
+}
+
+fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let unreadable = |why: String| format!("the certificate `{}` cannot be read: {why}", file.display());
+    let found: Result<Vec<_>, _> =
+        CertificateDer::pem_file_iter(file).map_err(|error| unreadable(error.to_string()))?.collect();
+    match found {
+        Ok(found) if found.is_empty() => Err(unreadable("there is none in it".to_owned())),
+        Ok(found) => Ok(found),
+        Err(error) => Err(unreadable(error.to_string())),
+    }
+}
+
+/// Looks at a server's certificate as far as the mode asks for it.
+#[derive(Debug)]
+struct Verifier {
+    provider: Arc<CryptoProvider>,
+    /// Whether it leads to a root that is trusted; not looked at where there is none.
+    authority: Option<Arc<WebPkiServerVerifier>>,
+    /// Whether it is that of the host.
+    name: bool,
+}
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let Some(authority) = &self.authority else { return Ok(ServerCertVerified::assertion()) };
+        match authority.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
+            Err(Error::InvalidCertificate(
+                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+            )) if !self.name => Ok(ServerCertVerified::assertion()),
+            other => other,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}

@@ -1,0 +1,7 @@
+//! The binary `sandpiper`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    sandpiper_cli::main()
+}

@@ -1,0 +1,4 @@
+//! Every backend keeps the rules of `sandpiper::conformance`.
+
+mod postgres;
+mod sqlite;

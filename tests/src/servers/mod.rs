@@ -1,0 +1,10 @@
+//! Real servers, each in a temporary folder and on a free port of this machine, which end with the test.
+
+mod pgbouncer;
+mod postgres;
+mod program;
+mod proxy;
+
+pub use pgbouncer::PgBouncer;
+pub use postgres::{Certificates, Postgres, PostgresDatabase};
+pub use proxy::{Loss, Proxy};
