@@ -11,6 +11,7 @@ mod recover;
 mod signals;
 mod stores;
 mod stories;
+mod undo_points;
 mod undone;
 
 use sandpiper_tests::{MARKED, Project, SHARED};
