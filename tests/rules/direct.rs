@@ -100,3 +100,41 @@ fn a_transaction_left_open_is_rolled_back_and_fails_the_attempt() {
             || project.rows("SELECT id FROM t").is_empty()
     );
 }
+
+#[test]
+fn a_file_with_a_transaction_of_its_own_is_applied_also_where_the_store_is_in_the_target() {
+    let project = Project::new(sandpiper_tests::SHARED);
+    project.sql("changes/_0001__A", "a", "CREATE TABLE t (id INTEGER);");
+    let rebuilt = "PRAGMA foreign_keys = OFF;
+BEGIN;
+CREATE TABLE t_new (id INTEGER NOT NULL);
+INSERT INTO t_new VALUES (1);
+DROP TABLE t;
+ALTER TABLE t_new RENAME TO t;
+COMMIT;
+BEGIN;
+INSERT INTO t VALUES (2);
+ROLLBACK;
+PRAGMA foreign_keys = ON;";
+    project.sql("changes/_0002__B", "b", rebuilt);
+    let outcome = project.applied();
+    let change = outcome.at("/stages/0/changes/1");
+    assert_eq!((&change["mode"], &change["outcome"]), (&"direct".into(), &"applied".into()), "{outcome}");
+    assert_eq!(project.rows("SELECT id FROM t"), ["1"]);
+    project.json("audit verify").exits(0);
+}
+
+#[test]
+fn what_a_transaction_of_the_files_own_committed_is_not_sent_again() {
+    let project = Project::new(sandpiper_tests::SHARED);
+    let text = "CREATE TABLE t (id INTEGER);
+BEGIN;
+INSERT INTO t VALUES (1);
+COMMIT;
+INSERT INTO later VALUES (1);";
+    project.sql("changes/_0001__A", "a", &format!("-- note\n{text}"));
+    project.json("apply");
+    assert_eq!(project.rows("SELECT id FROM t"), ["1"]);
+    let step = "SELECT finished, doubtful IS NULL FROM sandpiper_step";
+    assert_eq!(project.rows(step), ["4|1"]);
+}

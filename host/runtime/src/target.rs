@@ -4,10 +4,11 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use sandpiper_engine::change::ChangeId;
 use sandpiper_engine::entry::{AttemptId, Mode, Token};
 use sandpiper_engine::fault::{Blame, Fault};
 use sandpiper_engine::scope::LockKey;
-use sandpiper_engine::store::{AppendError, Appended, Draft, Lease};
+use sandpiper_engine::store::{AppendError, Appended, Draft, Lease, StepMark};
 
 use crate::guest::Level;
 use crate::http::Http;
@@ -161,6 +162,17 @@ pub trait Session: Send {
     ///
     /// [`ProofError::Ended`] when something ended it.
     async fn stands(&mut self) -> Result<(), ProofError>;
+
+    /// Keeps how far a step is inside of the transaction that a `direct` change began itself, where the store is in that
+    /// very database: there another connection would wait for this transaction. `None` where the store can keep it.
+    async fn keep_step(
+        &mut self,
+        _lease: &Lease,
+        _change: &ChangeId,
+        _mark: &StepMark,
+    ) -> Option<Result<(), AppendError>> {
+        None
+    }
 
     /// Commits the transaction, with its seal inside.
     async fn commit(self: Box<Self>, seal: Seal<'_>) -> Result<Option<Appended>, CommitError>;

@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use rusqlite::{Connection, ErrorCode, InterruptHandle};
+use sandpiper_engine::change::ChangeId;
 use sandpiper_engine::entry::AttemptId;
-use sandpiper_engine::store::Appended;
+use sandpiper_engine::store::{AppendError, Appended, Lease, StepMark};
 use sandpiper_runtime::sql::{Cursor, CursorId, Row, Sql, SqlError, Value};
 use sandpiper_runtime::target::{CommitError, Interrupter, ProofError, Seal, Session, TargetError};
 use tokio::sync::OwnedMutexGuard;
@@ -19,7 +20,7 @@ use super::errors::{Explain, code, message, target_error};
 use super::foreign_keys;
 use super::guard::Rules;
 use super::ledger::Ledger;
-use super::{chain, marks, query, statements};
+use super::{chain, marks, progress, query, statements};
 
 /// A session on a file.
 pub(crate) struct SqliteSession {
@@ -210,6 +211,24 @@ impl Session for SqliteSession {
 
     async fn stands(&mut self) -> Result<(), ProofError> {
         self.standing().map(drop)
+    }
+
+    async fn keep_step(
+        &mut self,
+        lease: &Lease,
+        change: &ChangeId,
+        mark: &StepMark,
+    ) -> Option<Result<(), AppendError>> {
+        if !matches!(self.ledger.rules(), Rules::Direct { shared: true }) {
+            return None;
+        }
+        self.come_home_if_idle();
+        match &self.place {
+            Place::Here(connection) if !connection.is_autocommit() => {
+                Some(progress::put_step(connection, lease, change, mark))
+            }
+            _ => None,
+        }
     }
 
     async fn commit(mut self: Box<Self>, seal: Seal<'_>) -> Result<Option<Appended>, CommitError> {

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use sandpiper_backends::crash;
 use sandpiper_engine::change::ChangeId;
 use sandpiper_engine::digest::Digest;
-use sandpiper_engine::store::{Appended, Lease, StepMark};
+use sandpiper_engine::store::{AppendError, Appended, Lease, StepMark};
 use sandpiper_runtime::guest::{Level, Step};
 use sandpiper_runtime::sql::{Cursor, CursorId, Row, Sql, SqlError, Value};
 use sandpiper_runtime::stop::{Stop, StopReason};
@@ -56,20 +56,27 @@ impl Journal {
     }
 
     /// Before a statement is sent. Inside of a transaction of the change's own nothing is in doubt before its end.
-    async fn sends(&self, statement: &str) -> Result<(), SqlError> {
+    async fn sends(&self, session: &mut dyn Session, statement: &str) -> Result<(), SqlError> {
         let mut current = self.current.lock().await;
         let ends = current.in_transaction && ends_transaction(statement, self.dialect);
         if current.in_transaction && !ends {
             return Ok(());
+        }
+        if ends {
+            // Where the store is in the same database the transaction itself says that it was committed.
+            let mut mark = current.mark.clone();
+            let end = Digest::of(statement.as_bytes());
+            current.uncommitted.iter().copied().chain([end]).for_each(|digest| mark.finishes(digest));
+            if let Some(kept) = session.keep_step(&self.lease, &self.change, &mark).await {
+                return kept.map_err(|error| Self::not_recorded(&self.redacted(&error)));
+            }
         }
         if begins_transaction(statement, self.dialect) {
             return Ok(());
         }
         let number = current.mark.finished + u32::try_from(current.uncommitted.len()).unwrap_or(u32::MAX) + 1;
         current.mark.doubtful = Some(number);
-        self.write(&current.mark).await.map_err(|why| {
-            SqlError::Denied(format!("it was not sent, because that could not be recorded before: {why}"))
-        })?;
+        self.write(&current.mark).await.map_err(|why| Self::not_recorded(&why))?;
         // Recording took its time. Nothing fences what is outside of a transaction but this look at the clock.
         match self.stop.reason() {
             Some(StopReason::LeaseLost) => Err(SqlError::Interrupted),
@@ -140,7 +147,15 @@ impl Journal {
         crash::before("mark");
         let put = self.core.store.put_step(&self.lease, &self.change, mark).await;
         crash::after("mark");
-        put.map_err(|error| self.core.secrets.redact(&error.to_string()).into_owned())
+        put.map_err(|error| self.redacted(&error))
+    }
+
+    fn redacted(&self, error: &AppendError) -> String {
+        self.core.secrets.redact(&error.to_string()).into_owned()
+    }
+
+    fn not_recorded(why: &str) -> SqlError {
+        SqlError::Denied(format!("it was not sent, because that could not be recorded before: {why}"))
     }
 }
 
@@ -277,13 +292,13 @@ impl Sql for Journaled {
     }
 
     async fn execute(&mut self, statement: &str, parameters: &[Value]) -> Result<u64, SqlError> {
-        self.journal.sends(statement).await?;
+        self.journal.sends(self.session.as_mut(), statement).await?;
         let result = self.inner()?.execute(statement, parameters).await;
         self.journal.ended(statement, result).await
     }
 
     async fn execute_many(&mut self, statement: &str, rows: &[Row]) -> Result<u64, SqlError> {
-        self.journal.sends(statement).await?;
+        self.journal.sends(self.session.as_mut(), statement).await?;
         let result = self.inner()?.execute_many(statement, rows).await;
         // Some of its rows may have been done before the one that was refused.
         match result {
@@ -293,7 +308,7 @@ impl Sql for Journaled {
     }
 
     async fn run_script(&mut self, script: &str) -> Result<(), SqlError> {
-        self.journal.sends(script).await?;
+        self.journal.sends(self.session.as_mut(), script).await?;
         let result = self.inner()?.run_script(script).await;
         // Some of its statements may have been done before the one that was refused.
         match result {
