@@ -17,6 +17,8 @@ pub(crate) fn recover(story: &Story, project: &Project) {
         let outcome = project.run(story.line);
         match outcome.code {
             0 => break,
+            // On a busy machine a lease of a second may be over before it is renewed; the next run goes on.
+            5 if has_short_lease(project) => {}
             1 if story.code == 1 => story.mend.expect("what fails can be mended")(project),
             4 => {
                 assert_eq!(story.parts_of(project), before, "what is blocked was run:\n{outcome}");
@@ -31,6 +33,10 @@ pub(crate) fn recover(story: &Story, project: &Project) {
         }
     }
     ends_well(story, project);
+}
+
+fn has_short_lease(project: &Project) -> bool {
+    std::fs::read_to_string(project.path("sandpiper.yaml")).unwrap().contains("lease: 1s")
 }
 
 /// The changes that need a person.

@@ -6,7 +6,7 @@ use sandpiper_tests::{MARKED, Project, SHARED, open};
 use crate::crash::{Signal, each, points, run};
 use crate::recover::assert_free;
 
-const UNDO: &str = "undo a --format json";
+const UNDO: &str = "undo a";
 
 /// One change that is applied: two rows, which its rollback takes away one by one.
 fn applied(configuration: &str, keys: &str) -> Project {
