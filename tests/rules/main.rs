@@ -17,6 +17,7 @@ mod guarantees;
 mod modes;
 mod moved;
 mod nothing_to_do;
+mod own_transactions;
 mod precedence;
 mod resolve;
 mod retry;

@@ -226,6 +226,19 @@ impl Session for PostgresSession {
         self.proven(false).await
     }
 
+    async fn has_open_transaction(&mut self) -> bool {
+        self.rules == Rules::Direct && self.client.lock().await.status() != Status::Idle
+    }
+
+    async fn roll_back_left_open(&mut self) -> bool {
+        let left_open = self.has_open_transaction().await;
+        if left_open {
+            self.queries.clear();
+            super::schema::roll_back(&mut *self.client.lock().await).await;
+        }
+        left_open
+    }
+
     async fn commit(mut self: Box<Self>, seal: Seal<'_>) -> Result<Option<Appended>, CommitError> {
         let Some(transaction) = self.transaction.take() else {
             // Without a transaction of the host's there is nothing to commit, only something to end.

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use sandpiper_engine::attempt::{Outcome, Part};
 use sandpiper_engine::digest::Digest;
+use sandpiper_engine::entry::Mode;
 use sandpiper_engine::fault::{Blame, Fault};
 use sandpiper_engine::store::StepMark;
 use sandpiper_runtime::guest::{Call, CallError, Context, Loan};
@@ -68,9 +69,18 @@ impl Running<'_> {
                 deadline: self.ready.deadline.saturating_sub(clock.elapsed()),
             };
             let returned = self.run.core.runtime.call(component, call.clone(), loan).await;
-            self.session = Some(returned.session);
+            let mut session = returned.session;
+            let is_left_open = self.ready.mode == Mode::Direct && session.roll_back_left_open().await;
+            self.session = Some(session);
+            if let (true, Some(journal)) = (is_left_open, &self.journal) {
+                journal.is_rolled_back().await;
+            }
             self.calls += returned.calls;
-            match returned.answer {
+            let answer = match returned.answer {
+                Ok(_) if is_left_open => Err(CallError::LeftOpen),
+                answer => answer,
+            };
+            match answer {
                 Ok(_) if part == Part::Apply => {
                     self.ran += 1;
                     if let Some(journal) = &self.journal

@@ -5,6 +5,7 @@ use sandpiper_engine::fault::{Blame, Effect, Fault, Place};
 use sandpiper_engine::store::AppendError;
 use sandpiper_runtime::guest::{Call, CallError};
 use sandpiper_runtime::stop::StopReason;
+use sandpiper_runtime::target::TargetError;
 
 use super::Running;
 
@@ -49,6 +50,10 @@ impl Running<'_> {
             }
             CallError::Unusable(fault) => Outcome::Precondition(fault.with_place(self.file())),
             CallError::TransactionEnded(message) => Outcome::Ended(self.ended(&message)),
+            CallError::LeftOpen => {
+                let fault = Fault::from(TargetError::LeftOpen).with_effect(effect);
+                Outcome::Failed(fault.with_place(self.file()))
+            }
             CallError::Stopped(StopReason::LeaseLost) => Outcome::LeaseLost(self.lost()),
             CallError::Stopped(StopReason::Deadline) => {
                 let message = format!(
