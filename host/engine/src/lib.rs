@@ -16,6 +16,7 @@ pub mod fault;
 pub mod file_name;
 pub mod plan;
 pub mod policy;
+pub mod progress;
 pub mod recovery;
 pub mod retry;
 pub mod scope;

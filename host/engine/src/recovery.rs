@@ -42,8 +42,14 @@ pub enum Settled {
     RecordApplied,
     /// The undo had done it: record `undone`, then apply.
     RecordUndone,
-    /// Nothing of it is there: apply it.
+    /// Nothing of it is there: apply it, from the beginning, whatever its journal says.
     Apply,
+    /// Applying it again is safe: apply it. Where something of it is finished it goes on after that.
+    ApplyAgain,
+    /// Apply it, going on after what is finished of it.
+    GoOn,
+    /// It may go on, but what is finished of it was edited since: a person has to look at it first.
+    Edited,
     /// An undo did nothing: it is still applied. Record `undo-failed`, so that nobody has to look again.
     StillApplied,
     /// A person has to look at it first.
@@ -120,9 +126,24 @@ pub fn after_verdict(state: State, verdict: Verdict, otherwise: Unverified) -> S
         (true, Verdict::NotApplied) => Settled::RecordUndone,
         (true, Verdict::Unclear) => Settled::Blocked,
         (false, Verdict::Unclear) => match otherwise {
-            Unverified::Apply => Settled::Apply,
+            Unverified::Apply => Settled::ApplyAgain,
             Unverified::Blocked => Settled::Blocked,
         },
+    }
+}
+
+/// Whether a change goes on after what is finished of it, where anything is; else it is applied from the beginning.
+/// Only a `direct` one does: by its author's word, or a person's.
+pub fn may_go_on(newest: (State, Mode), recovery: Recovery, answer: Option<Settled>) -> bool {
+    let (state, mode) = newest;
+    if mode != Mode::Direct {
+        return false;
+    }
+    match decide(Some(newest), recovery) {
+        Decision::Resume => true,
+        Decision::Apply => matches!(state, State::Failed | State::RollbackFailed),
+        Decision::AskVerify { .. } => answer == Some(Settled::ApplyAgain),
+        Decision::Skip | Decision::LookForMarker | Decision::Blocked => false,
     }
 }
 
@@ -246,7 +267,26 @@ mod tests {
     #[test]
     fn an_unclear_verdict_blocks_unless_retrying_is_safe() {
         assert_eq!(after_verdict(State::Started, Verdict::Unclear, Unverified::Blocked), Settled::Blocked);
-        assert_eq!(after_verdict(State::Started, Verdict::Unclear, Unverified::Apply), Settled::Apply);
+        assert_eq!(after_verdict(State::Started, Verdict::Unclear, Unverified::Apply), Settled::ApplyAgain);
+    }
+
+    #[test]
+    fn a_change_goes_on_by_the_word_of_its_author_or_of_a_person_alone() {
+        use State::*;
+        let direct = |state, recovery, answer| may_go_on((state, Mode::Direct), recovery, answer);
+        for state in State::ALL {
+            for mode in [Mode::Shared, Mode::Marked] {
+                assert!(!may_go_on((state, mode), AlwaysRetry, Some(Settled::ApplyAgain)), "{state} {mode}");
+            }
+            assert_eq!(direct(state, ManualIntervention, None), state == MarkedResumable, "{state}");
+            let retries = matches!(state, Failed | RollbackFailed | MarkedResumable);
+            assert_eq!(direct(state, AlwaysRetry, None), retries, "{state}");
+            // What was looked at and is not there begins anew.
+            let begins_anew = direct(state, ManualIntervention, Some(Settled::Apply));
+            assert_eq!(begins_anew, state == MarkedResumable, "{state}");
+        }
+        assert!(direct(Started, AlwaysRetry, Some(Settled::ApplyAgain)));
+        assert!(!direct(Started, AlwaysRetry, Some(Settled::Apply)));
     }
 
     #[test]

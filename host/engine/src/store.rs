@@ -10,6 +10,7 @@ use crate::change::ChangeId;
 use crate::digest::Digest;
 use crate::entry::{Entry, Record, Sequence, Token};
 use crate::fault::{Blame, Effect, Fault};
+pub use crate::progress::StepMark;
 use crate::scope::{LockKey, Scope};
 use crate::state::States;
 
@@ -103,44 +104,17 @@ pub trait Store: Send + Sync {
     /// What is finished of the steps of a change, in their order.
     async fn steps(&self, scope: &Scope, change: &ChangeId) -> Result<Vec<StepMark>, StoreError>;
 
+    /// Forgets the checkpoint and the steps of a change, durably, as long as its newest entry is this one: it is applied
+    /// from the beginning. Refused under an old token.
+    async fn forget_progress(
+        &self,
+        lease: &Lease,
+        change: &ChangeId,
+        newest: Sequence,
+    ) -> Result<(), AppendError>;
+
     /// The identity of this store: random, made with it. Part of the key of a fence row.
     async fn identity(&self) -> Result<String, StoreError>;
-}
-
-/// How far a step of a `direct` change is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StepMark {
-    /// Which, counted from 0.
-    pub step: u32,
-    /// The digest of its payload.
-    pub payload: Digest,
-    /// How many of its statements are certainly finished.
-    pub finished: u32,
-    /// The statement, counted from 1, that was sent and of which nothing more is known.
-    pub doubtful: Option<u32>,
-    /// The digest of the finished statements: each one's, together with the digest of those before.
-    pub statements: Digest,
-    /// Whether the step is finished as a whole. With [`doubtful`](Self::doubtful) it was, and taking it back was begun.
-    pub complete: bool,
-}
-
-impl StepMark {
-    /// A step of which nothing is finished.
-    pub fn begin(step: u32, payload: Digest) -> Self {
-        Self { step, payload, finished: 0, doubtful: None, statements: Digest::ZERO, complete: false }
-    }
-
-    /// Whether the step is certainly there as a whole.
-    pub fn is_done(&self) -> bool {
-        self.complete && self.doubtful.is_none()
-    }
-
-    /// One more statement is finished.
-    pub fn finishes(&mut self, statement: Digest) {
-        self.finished += 1;
-        self.doubtful = None;
-        self.statements = Digest::of_parts(&[self.statements.as_bytes(), statement.as_bytes()]);
-    }
 }
 
 /// Who takes a lease, for people to read.

@@ -291,10 +291,23 @@ pub struct Issue {
     pub mode: Mode,
     /// What went wrong.
     pub error: Option<RecordedError>,
-    /// The last step that was certainly finished, counted from 1.
+    /// The last step that is certainly done and was not taken back, counted from 1. Of a change with one part the steps
+    /// are its statements; of an undo of such a change they are those of its rollback.
     pub last_step: Option<u64>,
-    /// The step of which it is not known.
+    /// The first step of which it is not known.
     pub doubtful_step: Option<u64>,
+    /// Of a change with `steps` those that are done and were not taken back.
+    pub done_steps: Vec<u64>,
+    /// Of a change with `steps` those that were taken back.
+    pub undone_steps: Vec<u64>,
+    /// Of a change with `steps` those that are there in part, or perhaps.
+    pub doubtful_steps: Vec<u64>,
+    /// Of a change with one part the last statement of its rollback that is certainly done.
+    pub rollback_last_step: Option<u64>,
+    /// Of a change with one part the statement of its rollback of which it is not known.
+    pub rollback_doubtful_step: Option<u64>,
+    /// What is known of its steps, in words.
+    pub steps: Option<String>,
     /// What to do next.
     pub help: String,
 }

@@ -2,6 +2,8 @@
 
 use sandpiper_engine::change::ChangeId;
 use sandpiper_engine::digest::Digest;
+use sandpiper_engine::entry::Sequence;
+use sandpiper_engine::progress::RollbackMark;
 use sandpiper_engine::scope::Scope;
 use sandpiper_engine::store::{Lease, StepMark};
 
@@ -23,15 +25,30 @@ const PUT_CHECKPOINT: &str =
      ON CONFLICT (chain, change_id) DO UPDATE SET body = excluded.body";
 const CHECKPOINT: &str = concat!("SELECT body FROM sandpiper.sandpiper_checkpoint WHERE ", of_scope!());
 const PUT_STEP: &str = "INSERT INTO sandpiper.sandpiper_step
-         (chain, change_id, step, payload, finished, doubtful, statements, complete)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+         (chain, change_id, step, payload, finished, doubtful, statements, complete,
+          rollback_finished, rollback_doubtful, rollback_complete)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
      ON CONFLICT (chain, change_id, step) DO UPDATE SET payload = excluded.payload, finished = excluded.finished,
-         doubtful = excluded.doubtful, statements = excluded.statements, complete = excluded.complete";
+         doubtful = excluded.doubtful, statements = excluded.statements, complete = excluded.complete,
+         rollback_finished = excluded.rollback_finished, rollback_doubtful = excluded.rollback_doubtful,
+         rollback_complete = excluded.rollback_complete";
 const STEPS: &str = concat!(
-    "SELECT step, payload, finished, doubtful, statements, complete FROM sandpiper.sandpiper_step WHERE ",
+    "SELECT step, payload, finished, doubtful, statements, complete,
+            rollback_finished, rollback_doubtful, rollback_complete
+     FROM sandpiper.sandpiper_step WHERE ",
     of_scope!(),
     " ORDER BY step"
 );
+macro_rules! if_newest {
+    () => {
+        " WHERE chain = $1 AND change_id = $2 AND EXISTS (SELECT 1 FROM sandpiper.sandpiper_state AS state
+              WHERE state.chain = $1 AND state.change_id = $2 AND state.sequence = $3)"
+    };
+}
+const FORGET: [&str; 2] = [
+    concat!("DELETE FROM sandpiper.sandpiper_checkpoint", if_newest!()),
+    concat!("DELETE FROM sandpiper.sandpiper_step", if_newest!()),
+];
 const CLEAR: [&str; 2] = [
     "DELETE FROM sandpiper.sandpiper_checkpoint WHERE chain = $1 AND change_id = $2",
     "DELETE FROM sandpiper.sandpiper_step WHERE chain = $1 AND change_id = $2",
@@ -65,7 +82,10 @@ pub(crate) async fn put_step(
             number(mark.finished),
             mark.doubtful.map(u64::from).into(),
             mark.statements.as_bytes().as_slice().into(),
-            if mark.complete { "true" } else { "false" }.into(),
+            flag(mark.complete).into(),
+            mark.rollback.map(|rollback| u64::from(rollback.finished)).into(),
+            mark.rollback.and_then(|rollback| rollback.doubtful).map(u64::from).into(),
+            mark.rollback.map(|rollback| flag(rollback.complete)).into(),
         ]
     };
     put(client, lease, PUT_STEP, row).await
@@ -131,7 +151,47 @@ fn mark(row: &Cells) -> Result<StepMark, Failure> {
         doubtful: row.optional(3)?.map(|_| number(3)).transpose()?,
         statements: digest(4)?,
         complete: row.flag(5)?,
+        rollback: match row.optional(6)? {
+            None => None,
+            Some(_) => Some(RollbackMark {
+                finished: number(6)?,
+                doubtful: row.optional(7)?.map(|_| number(7)).transpose()?,
+                complete: row.flag(8)?,
+            }),
+        },
     })
+}
+
+/// Forgets all of it, as long as the newest entry of the change is this one. Doing it twice does no harm.
+pub(crate) async fn forget(
+    client: &mut Client,
+    lease: &Lease,
+    change: &ChangeId,
+    newest: Sequence,
+) -> Result<(), Refused> {
+    let chain = match chain::fenced(client, lease).await {
+        Ok(chain) => chain,
+        Err(refused) => {
+            schema::roll_back(client).await;
+            return Err(refused);
+        }
+    };
+    let mut statements: Vec<Statement<'_>> = FORGET
+        .iter()
+        .map(|text| Statement::new(text, [chain.into(), change.as_str().into(), newest.0.into()]))
+        .collect();
+    statements.push(Statement::plain("COMMIT"));
+    match client.batch(&statements).await {
+        Ok(_) => Ok(()),
+        Err(failure) => {
+            schema::roll_back(client).await;
+            Err(failure.into())
+        }
+    }
+}
+
+fn flag(flag: bool) -> &'static str {
+    if flag { "true" } else { "false" }
 }
 
 /// The statements that forget all of it, with the entry that ends what it was kept for.

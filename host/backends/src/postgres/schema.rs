@@ -78,6 +78,9 @@ const MIGRATIONS: [&[&str]; 1] = [&[
          doubtful bigint,
          statements bytea NOT NULL,
          complete boolean NOT NULL,
+         rollback_finished bigint,
+         rollback_doubtful bigint,
+         rollback_complete boolean,
          PRIMARY KEY (chain, change_id, step)
      )",
     "CREATE TABLE sandpiper.sandpiper_artifact (

@@ -403,6 +403,24 @@ impl Store for PostgresStore {
         retried!(self, client => progress::steps(&mut client, scope, change)).in_store()
     }
 
+    async fn forget_progress(
+        &self,
+        lease: &Lease,
+        change: &ChangeId,
+        newest: Sequence,
+    ) -> Result<(), AppendError> {
+        self.expect().await?;
+        let mut tries = Tries::default();
+        loop {
+            let tried = async {
+                let mut client = self.pool.client().await?;
+                progress::forget(&mut client, lease, change, newest).await.map_err(Unfinished::from)
+            };
+            let Err(unfinished) = in_time_or_refused(tried).await else { return Ok(()) };
+            self.settled(&mut tries, &lease.key.scope, unfinished).await?;
+        }
+    }
+
     async fn identity(&self) -> Result<String, StoreError> {
         self.expect().await?;
         let read = retried!(self, client => client.one(schema::VALUE, vec!["identity".into()])).in_store()?;

@@ -3,6 +3,8 @@
 use rusqlite::{Connection, OptionalExtension, Row};
 use sandpiper_engine::change::ChangeId;
 use sandpiper_engine::digest::Digest;
+use sandpiper_engine::entry::Sequence;
+use sandpiper_engine::progress::RollbackMark;
 use sandpiper_engine::scope::Scope;
 use sandpiper_engine::store::{AppendError, Lease, StepMark, StoreError};
 
@@ -57,8 +59,9 @@ pub(crate) fn put_step(
     connection
         .prepare_cached(
             "INSERT OR REPLACE INTO main.sandpiper_step
-                 (chain, change_id, step, payload, finished, doubtful, statements, complete)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                 (chain, change_id, step, payload, finished, doubtful, statements, complete,
+                  rollback_finished, rollback_doubtful, rollback_complete)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
         )
         .and_then(|mut statement| {
             statement.execute((
@@ -70,6 +73,9 @@ pub(crate) fn put_step(
                 mark.doubtful,
                 mark.statements.as_bytes().as_slice(),
                 mark.complete,
+                mark.rollback.map(|rollback| rollback.finished),
+                mark.rollback.and_then(|rollback| rollback.doubtful),
+                mark.rollback.map(|rollback| rollback.complete),
             ))
         })
         .in_store()?;
@@ -85,8 +91,9 @@ pub(crate) fn steps(
     let Some(head) = head(connection, scope)? else { return Ok(Vec::new()) };
     connection
         .prepare_cached(
-            "SELECT step, payload, finished, doubtful, statements, complete FROM main.sandpiper_step
-             WHERE chain = ?1 AND change_id = ?2 ORDER BY step",
+            "SELECT step, payload, finished, doubtful, statements, complete,
+                    rollback_finished, rollback_doubtful, rollback_complete
+             FROM main.sandpiper_step WHERE chain = ?1 AND change_id = ?2 ORDER BY step",
         )
         .and_then(|mut statement| statement.query_map((head.chain, change.as_str()), mark)?.collect())
         .in_store()
@@ -101,7 +108,31 @@ fn mark(row: &Row<'_>) -> rusqlite::Result<StepMark> {
         doubtful: row.get(3)?,
         statements: digest(row.get(4)?),
         complete: row.get(5)?,
+        rollback: match row.get(6)? {
+            None => None,
+            Some(finished) => {
+                Some(RollbackMark { finished, doubtful: row.get(7)?, complete: row.get(8)? })
+            }
+        },
     })
+}
+
+/// Forgets all of it, as long as the newest entry of the change is this one.
+pub(crate) fn forget(
+    connection: &Connection,
+    lease: &Lease,
+    change: &ChangeId,
+    newest: Sequence,
+) -> Result<(), AppendError> {
+    let chain = fenced(connection, lease)?;
+    let is_newest =
+        "SELECT 1 FROM main.sandpiper_state WHERE chain = ?1 AND change_id = ?2 AND sequence = ?3";
+    let row = (chain, change.as_str(), lease::stored(newest.0));
+    let found = connection.query_row(is_newest, row, |_| Ok(())).optional().in_store()?;
+    if found.is_some() {
+        clear(connection, chain, change.as_str())?;
+    }
+    Ok(())
 }
 
 /// Forgets all of it, with the entry that ends what it was kept for.

@@ -70,6 +70,9 @@ const MIGRATIONS: &[&str] = &["
         doubtful INTEGER,
         statements BLOB NOT NULL,
         complete INTEGER NOT NULL,
+        rollback_finished INTEGER,
+        rollback_doubtful INTEGER,
+        rollback_complete INTEGER,
         PRIMARY KEY (chain, change_id, step)
     ) WITHOUT ROWID;
     CREATE TABLE main.sandpiper_artifact (

@@ -335,6 +335,15 @@ impl Store for SqliteStore {
         self.look(|connection| progress::steps(connection, scope, change)).map(Option::unwrap_or_default)
     }
 
+    async fn forget_progress(
+        &self,
+        lease: &Lease,
+        change: &ChangeId,
+        newest: Sequence,
+    ) -> Result<(), AppendError> {
+        self.write(|connection| progress::forget(connection, lease, change, newest)).await
+    }
+
     async fn identity(&self) -> Result<String, StoreError> {
         let damaged =
             || StoreError::Damaged("its table `sandpiper_store` does not say which store it is".to_owned());

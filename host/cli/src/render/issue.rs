@@ -70,14 +70,8 @@ fn detail(issue: &Issue, palette: Palette) -> String {
         let title = palette.paint(Ink::Bad, &format!("error[{}]", clean(&error.code)));
         text.push_str(&format!("  {title}: {}\n", clean(&error.message)));
     }
-    let steps = match (issue.last_step, issue.doubtful_step) {
-        (None | Some(0), Some(doubtful)) => format!("no step is certainly done; step {doubtful} is in doubt"),
-        (Some(last), Some(doubtful)) => format!("step {last} is done; step {doubtful} is in doubt"),
-        (Some(last), None) => format!("step {last} is done; no later one was begun"),
-        (None, None) => String::new(),
-    };
-    if !steps.is_empty() {
-        text.push_str(&format!("  {}: {steps}\n", palette.paint(Ink::Link, "steps")));
+    if let Some(steps) = &issue.steps {
+        text.push_str(&format!("  {}: {}\n", palette.paint(Ink::Link, "steps"), clean(steps)));
     }
     for (number, line) in issue.help.lines().enumerate() {
         let title =
@@ -110,6 +104,12 @@ mod tests {
             }),
             last_step: Some(7),
             doubtful_step: Some(8),
+            done_steps: Vec::new(),
+            undone_steps: Vec::new(),
+            doubtful_steps: Vec::new(),
+            rollback_last_step: None,
+            rollback_doubtful_step: None,
+            steps: Some("step 7 is done; step 8 is in doubt".to_owned()),
             help: "look at the table\nthen resolve it".to_owned(),
         };
         IssuesReport { issues: vec![issue] }

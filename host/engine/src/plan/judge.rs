@@ -26,6 +26,8 @@ pub(super) fn judge(change: &Change, states: &States, answers: &Answers) -> Plan
     let (action, reason) = match (decision, answer) {
         (Decision::Skip, _) => again(change, state, modified),
         (Decision::LookForMarker | Decision::AskVerify { .. }, Some(answer)) => settled(*answer),
+        (Decision::Apply, Some(Settled::GoOn)) => settled(Settled::GoOn),
+        (Decision::Apply | Decision::Resume, Some(Settled::Edited)) => settled(Settled::Edited),
         (decision, _) => unsettled(decision, state),
     };
     // What was left in doubt is settled all the same; only then it is left out.
@@ -78,6 +80,17 @@ fn settled(answer: Settled) -> (Action, Cow<'static, str>) {
         Settled::Apply => (
             Action::Apply,
             "an earlier attempt was interrupted and did not finish: it is applied again".into(),
+        ),
+        Settled::ApplyAgain => {
+            (Action::Apply, "an earlier attempt was interrupted, and applying again is safe".into())
+        }
+        Settled::GoOn => (
+            Action::Resume,
+            "an earlier attempt did not finish, and it may go on: it does after what is finished".into(),
+        ),
+        Settled::Edited => (
+            Action::Blocked,
+            "it would go on after what is finished of it, but that was edited since".into(),
         ),
         Settled::RecordUndone => (Action::Apply, "an interrupted undo had taken it back".into()),
         Settled::Blocked => (

@@ -332,10 +332,10 @@ fn standing(state: &ChangeState, change: Option<&Change>, answer: Option<&Settle
         Decision::Blocked => Standing::Blocked,
         doubtful @ (Decision::LookForMarker | Decision::AskVerify { .. }) => match answer {
             None => Standing::Doubtful(doubtful),
-            Some(Settled::StillApplied | Settled::Apply) => as_recorded,
+            Some(Settled::StillApplied | Settled::Apply | Settled::ApplyAgain | Settled::GoOn) => as_recorded,
             Some(Settled::RecordApplied) => Standing::Applied,
             Some(Settled::RecordUndone) => Standing::NotApplied,
-            Some(Settled::Blocked) => Standing::Blocked,
+            Some(Settled::Blocked | Settled::Edited) => Standing::Blocked,
         },
     }
 }

@@ -1,14 +1,19 @@
 //! `issue list`, `issue show`, `issue resolve`: what needs a person, and what that person found.
 
+mod told;
+
 use sandpiper_engine::change::ChangeId;
 use sandpiper_engine::entry::{Entry, Record, RecordedError, State};
 use sandpiper_engine::fault::Fault;
 use sandpiper_engine::plan::Planned;
-use sandpiper_engine::scope::{LockKey, StageName, SystemName};
+use sandpiper_engine::progress::{StepMark, goes_on_without_a_word};
+use sandpiper_engine::recovery::Settled;
+use sandpiper_engine::scope::{LockKey, StageName};
 use sandpiper_engine::state::States;
-use sandpiper_engine::store::{Condition, Draft, EntryQuery, StepMark};
+use sandpiper_engine::store::{Condition, Draft, EntryQuery};
 use sandpiper_engine::suggest::nearest;
 
+use self::told::Told;
 use super::{Opened, Sandpiper, Select, reason_given};
 use crate::report::{EntriesReport, EntryReport, Finished, Issue, IssuesReport};
 use crate::run::journal;
@@ -60,8 +65,9 @@ impl Sandpiper {
                 let marks = opened.systems.store().steps(&self.scope(), &planned.change.id).await?;
                 let item = opened.changes.item(&planned.change.id);
                 let data = item.and_then(|item| item.file.data(&opened.changes.config)?.ok());
-                let steps = journal::steps(&marks, data.is_some_and(|data| data.steps.len() == 1));
-                issues.extend(issue(stage, planned, &newest, error, steps, &marks));
+                let is_one_part = data.map_or(marks.len() == 1, |data| data.steps.len() == 1);
+                let told = Told::new(opened.answers.get(&newest.sequence), &newest, &marks, is_one_part);
+                issues.extend(issue(stage, planned, &newest, error, told));
             }
         }
         match id {
@@ -70,8 +76,8 @@ impl Sandpiper {
         }
     }
 
-    /// The changes that a person may settle so: those that need one; and to take back what a person said, those that
-    /// count as applied because of that.
+    /// The changes that a person may settle so: those that need one; to take back what a person said, those that count
+    /// as applied because of that; and to say it better, those that were allowed to go on.
     fn settled_by_a_person(
         &self,
         opened: &Opened,
@@ -79,11 +85,11 @@ impl Sandpiper {
     ) -> Result<Vec<(StageName, Planned)>, Fault> {
         let mut planned = self.all(opened)?;
         planned.retain(|(_, planned)| {
-            let said = planned
-                .state
-                .as_ref()
-                .is_some_and(|state| matches!(state.state, State::Baselined | State::MarkedApplied));
-            planned.needs_person || (said && resolution == Resolution::RolledBack)
+            let said = planned.state.as_ref().map(|state| state.state);
+            planned.needs_person
+                || said == Some(State::MarkedResumable)
+                || (matches!(said, Some(State::Baselined | State::MarkedApplied))
+                    && resolution == Resolution::RolledBack)
         });
         Ok(planned)
     }
@@ -203,9 +209,19 @@ impl Sandpiper {
                 .with_help("say what you found: `--applied` or `--rolled-back`"));
         }
         let Some(after) = after else {
-            let known = !store.steps(&self.scope(), id).await?.is_empty()
-                || store.checkpoint(&self.scope(), id).await?.is_some();
-            return if known { Ok(Vec::new()) } else { Err(nothing_finished(id.as_str())) };
+            let marks = store.steps(&self.scope(), id).await?;
+            if marks.is_empty() && store.checkpoint(&self.scope(), id).await?.is_none() {
+                return Err(nothing_finished(id.as_str()));
+            }
+            let answer = planned.newest().and_then(|newest| opened.answers.get(&newest));
+            if answer == Some(&Settled::Edited) {
+                return Err(was_edited(id.as_str()));
+            }
+            goes_on_without_a_word(&marks).map_err(|step| {
+                let is_one_part = marks.len() == 1;
+                taken_back_in_part(id.as_str(), (!is_one_part).then_some(step))
+            })?;
+            return Ok(Vec::new());
         };
         let data = opened.changes.item(id).and_then(|item| item.file.data(&opened.changes.config));
         let Some(data) = data.transpose().map_err(Fault::from_problems)? else {
@@ -231,6 +247,10 @@ impl Sandpiper {
     ) -> Result<Vec<Entry>, Fault> {
         let (newest, _) = self.newest_of(opened, planned).await?;
         let record = Record { state: Some(state), ..self.said(newest.record.clone(), reason) };
+        if !marks.is_empty() {
+            // A file that has fewer steps now leaves none behind.
+            opened.systems.store().forget_progress(lease, &planned.change.id, newest.sequence).await?;
+        }
         for mark in marks {
             opened.systems.store().put_step(lease, &planned.change.id, mark).await?;
         }
@@ -247,61 +267,50 @@ fn nothing_finished(id: &str) -> Fault {
     )
 }
 
+fn taken_back_in_part(id: &str, step: Option<u32>) -> Fault {
+    let what = match step {
+        Some(step) => format!("step {step} of `{id}` was taken back in part"),
+        None => format!("`{id}` was taken back in part"),
+    };
+    Fault::usage(format!("{what}, so that nobody but you can say what of it still stands")).with_help(format!(
+        "see `sandpiper issue show {id}`, and look. Did you take back the rest? `--rolled-back`. Is it there, or did you put \
+         it back? `--applied`. Or say which is the last that stands: `--resume --after N`"
+    ))
+}
+
+fn was_edited(id: &str) -> Fault {
+    Fault::usage(format!("what is finished of `{id}` was edited since, so that it cannot go on after that")).with_help(
+        "put the finished part of the file back as it was; or say what you found: `--rolled-back`, `--applied`, or \
+         `--resume --after N` for the file as it is now",
+    )
+}
+
 fn issue(
     stage: &StageName,
     planned: &Planned,
     newest: &Entry,
     error: Option<RecordedError>,
-    (last_step, doubtful_step): (Option<u64>, Option<u64>),
-    marks: &[StepMark],
+    told: Told,
 ) -> Option<Issue> {
     let state = planned.state.as_ref()?;
-    let id = planned.change.id.as_str();
-    let system = &newest.record.target_system;
-    let help = if matches!(newest.record.state, Some(State::Undoing | State::UndoFailed)) {
-        help_of_undo(id, system, marks)
-    } else {
-        help_of_apply(id, system, last_step)
-    };
+    let help = told.help(planned.change.id.as_str(), &newest.record.target_system);
+    let steps = told.steps();
     Some(Issue {
-        change_id: id.to_owned(),
+        change_id: planned.change.id.as_str().to_owned(),
         stage: stage.as_str().to_owned(),
         state: state.state,
         since: newest.record.finished_at.unwrap_or(newest.record.started_at),
         attempt: state.attempt,
         mode: state.mode,
         error,
-        last_step,
-        doubtful_step,
+        last_step: told.progress.last_step,
+        doubtful_step: told.progress.doubtful_step,
+        done_steps: told.progress.done,
+        undone_steps: told.progress.undone,
+        doubtful_steps: told.progress.doubtful,
+        rollback_last_step: told.progress.rollback_last_step,
+        rollback_doubtful_step: told.progress.rollback_doubtful_step,
+        steps,
         help,
     })
-}
-
-fn help_of_apply(id: &str, system: &SystemName, last_step: Option<u64>) -> String {
-    let resume = match last_step {
-        Some(_) => {
-            format!(" Shall it go on where it stopped? `sandpiper issue resolve {id} --resume --reason ..`")
-        }
-        None => String::new(),
-    };
-    format!(
-        "look at `{system}`. Is the change there? `sandpiper issue resolve {id} --applied --reason ..`. Is nothing of \
-         it there, or did you take it back? `sandpiper issue resolve {id} --rolled-back --reason ..`; the next run \
-         applies it again.{resume}",
-    )
-}
-
-fn help_of_undo(id: &str, system: &SystemName, marks: &[StepMark]) -> String {
-    let left: Vec<String> =
-        marks.iter().filter(|mark| mark.complete).map(|mark| (mark.step + 1).to_string()).collect();
-    let steps = match left.len() {
-        0 => String::new(),
-        1 => format!(" Step {} is not taken back.", left.concat()),
-        _ => format!(" Steps {} are not taken back.", left.join(", ")),
-    };
-    format!(
-        "its undo went wrong: look at `{system}`.{steps} Is nothing of it left, or did you take the rest back? \
-         `sandpiper issue resolve {id} --rolled-back --reason ..`; the next run applies it again. Is all of it there, or \
-         did you put it back? `sandpiper issue resolve {id} --applied --reason ..`; then it can be undone again.",
-    )
 }

@@ -42,6 +42,7 @@ use crate::observer::{Event, Observer};
 use crate::process::is_gone;
 use crate::project::{self, FileKind, Memory, Options};
 use crate::report::{ChangeReport, Exit, Finished, StageReport};
+use crate::run::going_on;
 use crate::secrets::Secrets;
 use crate::stopping::{Asked, Stopper};
 use crate::systems::Systems;
@@ -80,6 +81,8 @@ struct Opened {
     states: Option<States>,
     /// Attempts that another run is at right now, by their `started` entry, and who it is.
     running: BTreeMap<Sequence, String>,
+    /// What is known of changes that were left in doubt, or may go on, without a look at a target system.
+    answers: Answers,
     warnings: Vec<Problem>,
 }
 
@@ -249,12 +252,18 @@ impl Sandpiper {
         let changes = Changes::load(project, &self.runtime, known).await?;
         let states = states?;
         let running = self.running(&systems, states.as_ref()).await?;
+        let mut answers = Answers::new();
+        if let Some(states) = &states {
+            answers = certain_answers(&changes, states, &self.runtime);
+            going_on::look(&changes, &systems, &self.scope(), states, &mut answers).await?;
+        }
         Ok(Opened {
             changes: Arc::new(changes),
             systems: Arc::new(systems),
             templates: Templates::default(),
             states,
             running,
+            answers,
             warnings,
         })
     }
@@ -315,7 +324,7 @@ impl Sandpiper {
         let none = States::new();
         let states = opened.states.as_ref().unwrap_or(&none);
         let changes = &opened.changes;
-        let mut answers = certain_answers(changes, states, &self.runtime);
+        let mut answers = opened.answers.clone();
         // Of what is under way nothing is certain: whoever wants to go on waits for its lease.
         answers.retain(|sequence, _| !opened.running.contains_key(sequence));
         let mut plan = plan_changes(&changes.stages, changes.config.policies, states, &answers, selection)

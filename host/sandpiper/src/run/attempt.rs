@@ -12,7 +12,7 @@ use sandpiper_engine::attempt::{Attempt, Command, Conclusion, Next, Note, Outcom
 use sandpiper_engine::entry::{AttemptId, Mode, Record, RecordedError, Sequence, State};
 use sandpiper_engine::fault::{Blame, Effect, Fault};
 use sandpiper_engine::store::{Appended, Condition, Draft, StepMark};
-use sandpiper_runtime::stop::Stop;
+use sandpiper_runtime::stop::{Stop, StopReason};
 use sandpiper_runtime::target::{CommitError, Fence, Opening, ProofError, Seal, Session, TargetError, Turn};
 
 use crate::clock::{milliseconds, now};
@@ -71,9 +71,9 @@ pub(super) struct Running<'a> {
     pub(super) clock: Instant,
     stop: Stop,
     pub(super) session: Option<Box<dyn Session>>,
-    /// Steps that ran, so that exactly those are taken back.
-    ran: usize,
-    /// Where what a direct change written as data does is recorded, statement by statement, until it went wrong.
+    /// Whether the change was called: a session that is opened then is for taking it back.
+    is_called: bool,
+    /// Where what a direct change written as data does is recorded, statement by statement.
     journal: Option<Arc<Journal>>,
     calls: u64,
     /// What is recorded of them, one by one.
@@ -113,7 +113,7 @@ pub(crate) async fn attempt(run: &StageRun<'_>, ready: &Arc<Ready>, begin: Begin
 impl<'a> Running<'a> {
     /// An attempt of which nothing was done yet.
     pub(super) fn new(run: &'a StageRun<'a>, ready: &'a Arc<Ready>, begin: Begin<'a>, stop: Stop) -> Self {
-        let journal = if begin.undoes.is_some() { None } else { journal(run, ready, &stop) };
+        let journal = journal(run, ready, &begin, &stop);
         Self {
             run,
             ready,
@@ -122,7 +122,7 @@ impl<'a> Running<'a> {
             journal,
             stop,
             session: None,
-            ran: 0,
+            is_called: false,
             calls: 0,
             recorder: Arc::new(recorder(run, ready)),
             committed: false,
@@ -201,6 +201,9 @@ impl<'a> Running<'a> {
         if self.run.held.is_lost() {
             return Outcome::LeaseLost(self.lost());
         }
+        if self.is_called {
+            self.stops_anew().await;
+        }
         let opening = Opening::Attempt {
             id: self.begin.started.id.clone(),
             mode: self.ready.mode,
@@ -218,6 +221,19 @@ impl<'a> Running<'a> {
             }
             Err(TargetError::Fenced) => Outcome::LeaseLost(self.lost()),
             Err(error) => Outcome::Refused(error.into()),
+        }
+    }
+
+    /// What ended the apply part must not end the rollback before it begins, nor keep it from waiting for the file of
+    /// the store, unless the lease is lost.
+    async fn stops_anew(&mut self) {
+        if self.stop.reason() == Some(StopReason::LeaseLost) {
+            return;
+        }
+        self.stop = Stop::new();
+        self.run.held.guards(&self.stop);
+        if let Some(journal) = &self.journal {
+            self.journal = Some(Arc::new(journal.of_rollback(self.stop.clone()).await));
         }
     }
 
@@ -334,11 +350,12 @@ fn recorder(run: &StageRun<'_>, ready: &Ready) -> Recorder {
 }
 
 /// A change written as data that runs outside of a transaction is recorded statement by statement.
-fn journal(run: &StageRun<'_>, ready: &Ready, stop: &Stop) -> Option<Arc<Journal>> {
+fn journal(run: &StageRun<'_>, ready: &Ready, begin: &Begin<'_>, stop: &Stop) -> Option<Arc<Journal>> {
     let recorded = ready.mode == Mode::Direct && matches!(ready.program, Program::Data(_));
     recorded.then(|| {
         let (lease, id) = (run.held.lease().clone(), ready.change.id.clone());
-        Arc::new(Journal::new(run.core.clone(), lease, stop.clone(), id, ready.target.kind()))
+        let (core, kind) = (run.core.clone(), ready.target.kind());
+        Arc::new(Journal::new(core, lease, stop.clone(), id, kind, &begin.finished))
     })
 }
 

@@ -1,14 +1,17 @@
 //! The journal of a `direct` change: each statement is recorded before it is sent and when it is done, so that a crash
-//! leaves at most one in doubt, and a later attempt goes on after the last one that is finished.
+//! leaves at most one in doubt, and a later attempt goes on after the last one that is finished. What takes it back is
+//! recorded in the same way.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use sandpiper_backends::crash;
 use sandpiper_engine::change::ChangeId;
 use sandpiper_engine::digest::Digest;
+use sandpiper_engine::progress::Standing;
 use sandpiper_engine::store::{AppendError, Appended, Lease, StepMark};
-use sandpiper_runtime::guest::{Level, Step};
+use sandpiper_runtime::guest::Level;
 use sandpiper_runtime::sql::{Cursor, CursorId, Row, Sql, SqlError, Value};
 use sandpiper_runtime::stop::{Stop, StopReason};
 use sandpiper_runtime::target::{CommitError, Interrupter, ProofError, Seal, Session, TargetError};
@@ -29,6 +32,8 @@ pub(crate) struct Journal {
 
 struct Current {
     mark: StepMark,
+    /// How far the steps are, this one as it was written last.
+    known: BTreeMap<u32, StepMark>,
     /// Statements of a transaction that the change began itself: they count only with its end.
     uncommitted: Vec<Digest>,
     /// Whether it was begun by a `SAVEPOINT`, whose release ends it.
@@ -36,13 +41,20 @@ struct Current {
 }
 
 impl Current {
-    fn at(mark: StepMark) -> Self {
-        Self { mark, uncommitted: Vec::new(), by_savepoint: false }
+    fn new(known: BTreeMap<u32, StepMark>) -> Self {
+        let mark = StepMark::begin(0, Digest::ZERO);
+        Self { mark, known, uncommitted: Vec::new(), by_savepoint: false }
+    }
+
+    fn is_at(&mut self, mark: StepMark) {
+        self.mark = mark;
+        self.uncommitted.clear();
+        self.by_savepoint = false;
     }
 
     /// The number of the statement that comes next.
     fn next(&self) -> u32 {
-        self.mark.finished + u32::try_from(self.uncommitted.len()).unwrap_or(u32::MAX) + 1
+        self.mark.finished_now() + u32::try_from(self.uncommitted.len()).unwrap_or(u32::MAX) + 1
     }
 
     /// The mark as it is once the open transaction has ended.
@@ -69,23 +81,81 @@ enum Sent {
 }
 
 impl Journal {
-    /// A journal for one attempt under a lease.
-    pub(crate) fn new(core: Arc<Core>, lease: Lease, stop: Stop, change: ChangeId, kind: &str) -> Self {
-        let current = Current::at(StepMark::begin(0, Digest::ZERO));
-        let (dialect, current) = (Dialect::from_kind(kind), Mutex::new(current));
+    /// A journal for one attempt under a lease, which goes on from what is known.
+    pub(crate) fn new(
+        core: Arc<Core>,
+        lease: Lease,
+        stop: Stop,
+        change: ChangeId,
+        kind: &str,
+        known: &[StepMark],
+    ) -> Self {
+        let known = known.iter().map(|mark| (mark.step, mark.clone())).collect();
+        let (dialect, current) = (Dialect::from_kind(kind), Mutex::new(Current::new(known)));
         Self { core, lease, stop, change, dialect, current }
     }
 
-    /// Begins a step, or goes on with one.
-    pub(crate) async fn begins(&self, mark: StepMark) {
-        *self.current.lock().await = Current::at(mark);
+    /// The journal of what takes back what is in this one: that is stopped by another stop.
+    pub(crate) async fn of_rollback(&self, stop: Stop) -> Self {
+        let known = self.current.lock().await.known.clone();
+        let (core, lease, change) = (self.core.clone(), self.lease.clone(), self.change.clone());
+        Self { core, lease, stop, change, dialect: self.dialect, current: Mutex::new(Current::new(known)) }
     }
 
-    /// The step is finished as a whole.
+    /// What is there of a step; of one that is not known, nothing.
+    pub(crate) async fn standing(&self, step: u32) -> Standing {
+        self.current.lock().await.known.get(&step).map_or(Standing::Absent, StepMark::standing)
+    }
+
+    /// Begins a step, or goes on with one. Gives how many of its statements are finished.
+    pub(crate) async fn applies(&self, step: u32, payload: Digest) -> u32 {
+        let mut current = self.current.lock().await;
+        let mark = match current.known.get(&step) {
+            Some(known) => StepMark { payload, ..known.goes_on() },
+            None => StepMark::begin(step, payload),
+        };
+        let finished = mark.finished;
+        current.is_at(mark);
+        finished
+    }
+
+    /// Says that all steps are there, before any of an applied change is taken back.
+    pub(crate) async fn all_are_there(&self, payloads: &[Digest]) -> Result<(), String> {
+        let mut current = self.current.lock().await;
+        for (step, payload) in (0..).zip(payloads) {
+            current.is_at(StepMark { complete: true, ..StepMark::begin(step, *payload) });
+            self.write(&mut current).await?;
+        }
+        Ok(())
+    }
+
+    /// Begins to take a step back. Where its statements are `seen` nothing is in doubt before the first is sent.
+    pub(crate) async fn takes_back(&self, step: u32, payload: Digest, seen: bool) -> Result<(), String> {
+        let mut current = self.current.lock().await;
+        let known = current.known.get(&step).cloned();
+        let mut mark = known.unwrap_or_else(|| StepMark::begin(step, payload));
+        mark.is_taken_back();
+        current.is_at(mark);
+        if seen {
+            return Ok(());
+        }
+        current.mark.sends(1);
+        self.write(&mut current).await
+    }
+
+    /// The step, or what takes it back, is finished as a whole.
     pub(crate) async fn completes(&self) -> Result<(), String> {
         let mut current = self.current.lock().await;
-        current.mark.complete = true;
-        self.write(&current.mark).await
+        current.mark.completes();
+        self.write(&mut current).await
+    }
+
+    /// What the step did was not seen, and it went wrong: it may be there.
+    pub(crate) async fn doubts(&self) {
+        let mut current = self.current.lock().await;
+        current.mark.sends(1);
+        // What cannot be written is taken back all the same.
+        drop(self.write(&mut current).await);
     }
 
     /// Before something is sent. Inside of a transaction of the change's own nothing is in doubt before its end; while
@@ -104,7 +174,7 @@ impl Journal {
             // Where the store is in the same database the transaction itself says that it was committed.
             let mut mark = current.committed();
             match sent {
-                Sent::Script => mark.doubtful = Some(current.next()),
+                Sent::Script => mark.sends(current.next()),
                 _ => mark.finishes(Digest::of(text.as_bytes())),
             }
             if let Some(kept) = session.keep_step(&self.lease, &self.change, &mark).await {
@@ -113,8 +183,9 @@ impl Journal {
         } else if matches!(sent, Sent::Begins | Sent::Savepoint) {
             return Ok(());
         }
-        current.mark.doubtful = Some(current.next());
-        self.write(&current.mark).await.map_err(|why| Self::not_recorded(&why))?;
+        let next = current.next();
+        current.mark.sends(next);
+        self.write(&mut current).await.map_err(|why| Self::not_recorded(&why))?;
         // Recording took its time. Nothing fences what is outside of a transaction but this look at the clock.
         match self.stop.reason() {
             Some(StopReason::LeaseLost) => Err(SqlError::Interrupted),
@@ -131,8 +202,9 @@ impl Journal {
             current.by_savepoint = sent == Sent::Savepoint && is_first || current.by_savepoint;
             return Ok(());
         }
-        *current = Current::at(current.committed());
-        self.write(&current.mark)
+        let committed = current.committed();
+        current.is_at(committed);
+        self.write(&mut current)
             .await
             .map_err(|why| SqlError::Denied(format!("it was done, but that could not be recorded: {why}")))
     }
@@ -142,18 +214,12 @@ impl Journal {
         self.current.lock().await.uncommitted.clear();
     }
 
-    /// Whether anything of the current step was done, or may have been.
-    pub(crate) async fn has_touched(&self) -> bool {
-        let current = self.current.lock().await;
-        current.mark.finished > 0 || current.mark.doubtful.is_some() || !current.uncommitted.is_empty()
-    }
-
     /// After a statement that the database refused: it did nothing, so that nothing is in doubt.
     async fn refused(&self) {
         let mut current = self.current.lock().await;
-        if current.mark.doubtful.take().is_some() {
+        if current.mark.is_refused() {
             // What cannot be written stays in doubt, which is safe.
-            drop(self.write(&current.mark).await);
+            drop(self.write(&mut current).await);
         }
     }
 
@@ -185,10 +251,12 @@ impl Journal {
         }
     }
 
-    async fn write(&self, mark: &StepMark) -> Result<(), String> {
+    async fn write(&self, current: &mut Current) -> Result<(), String> {
+        let mark = current.mark.clone();
         crash::before("mark");
-        let put = self.core.store.put_step(&self.lease, &self.change, mark).await;
+        let put = self.core.store.put_step(&self.lease, &self.change, &mark).await;
         crash::after("mark");
+        current.known.insert(mark.step, mark);
         put.map_err(|error| self.redacted(&error))
     }
 
@@ -212,36 +280,18 @@ fn sent(statement: &str, dialect: Dialect) -> Sent {
 }
 
 /// Whether what was finished of a step is still what the file says.
-pub(crate) fn is_unchanged(mark: &StepMark, step: &Step, kind: &str) -> bool {
-    let payload = Digest::of(step.payload.as_bytes());
-    if payload == mark.payload {
+pub(crate) fn is_unchanged(mark: &StepMark, payload: &str, kind: &str) -> bool {
+    if Digest::of(payload.as_bytes()) == mark.payload {
         return true;
     }
     if mark.complete {
         return false;
     }
-    let Ok(serde_json::Value::String(text)) = serde_json::from_str(&step.payload) else { return false };
+    let Ok(serde_json::Value::String(text)) = serde_json::from_str(payload) else { return false };
     marked(&text, kind, mark.finished).is_some_and(|now| now.statements == mark.statements)
 }
 
-/// The last step that is certainly finished, and the one in doubt, counted from 1. Of a change with one step they are
-/// its statements, as [`marks_after`] counts them too.
-pub(crate) fn steps(marks: &[StepMark], has_one_step: bool) -> (Option<u64>, Option<u64>) {
-    match marks {
-        [only] if has_one_step => {
-            let finished = (only.finished > 0).then_some(u64::from(only.finished));
-            (finished, only.doubtful.map(u64::from))
-        }
-        marks => {
-            let number = |mark: &StepMark| u64::from(mark.step) + 1;
-            let in_part = |mark: &&StepMark| mark.doubtful.is_some() || !mark.complete && mark.finished > 0;
-            let finished = marks.iter().filter(|mark| mark.is_done()).map(number).max();
-            (finished, marks.iter().find(in_part).map(number))
-        }
-    }
-}
-
-/// The marks of a change that goes on after step `after`, counted as [`steps`] counts; none if it has no such step.
+/// The marks of a change that goes on after step `after`, counted as [`Progress`](sandpiper_engine::progress::Progress) counts; none if it has no such step.
 pub(crate) fn marks_after(steps: &[&str], kind: &str, after: u64) -> Option<Vec<StepMark>> {
     let after = u32::try_from(after).ok()?;
     if let [only] = steps {
@@ -382,27 +432,5 @@ impl Sql for Journaled {
         if let Ok(inner) = self.inner() {
             inner.close_cursor(cursor).await;
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn mark(step: u32, finished: u32, complete: bool) -> StepMark {
-        StepMark { finished, complete, ..StepMark::begin(step, Digest::ZERO) }
-    }
-
-    #[test]
-    fn the_statements_of_a_change_with_one_step_are_counted_also_when_all_are_finished() {
-        assert_eq!(steps(&[], true), (None, None));
-        assert_eq!(steps(&[StepMark { doubtful: Some(2), ..mark(0, 1, false) }], true), (Some(1), Some(2)));
-        assert_eq!(steps(&[mark(0, 3, true)], true), (Some(3), None));
-    }
-
-    #[test]
-    fn of_a_change_with_several_steps_those_are_counted_however_many_statements_they_have() {
-        assert_eq!(steps(&[mark(0, 2, false)], false), (None, Some(1)));
-        assert_eq!(steps(&[mark(0, 2, true), mark(1, 1, false)], false), (Some(1), Some(2)));
     }
 }

@@ -7,6 +7,7 @@ pub(crate) mod again;
 pub(crate) mod atomic;
 pub(crate) mod attempt;
 pub(crate) mod calls;
+pub(crate) mod going_on;
 pub(crate) mod guest_host;
 pub(crate) mod idle;
 pub(crate) mod journal;
@@ -19,7 +20,6 @@ pub(crate) mod record;
 pub(crate) mod schedule;
 pub(crate) mod settle;
 pub(crate) mod stage;
-mod taken_back;
 pub(crate) mod undo;
 pub(crate) mod verify;
 
@@ -80,6 +80,7 @@ impl Core {
         let states = self.store.states(&self.scope).await?.unwrap_or_default();
         let mut answers = answers.clone();
         answers.extend(crate::commands::certain_answers(&self.changes, &states, &self.runtime));
+        going_on::look(&self.changes, &self.systems, &self.scope, &states, &mut answers).await?;
         let planned = plan::plan(&self.stages, self.policies, &states, &answers, &self.selection);
         let planned = planned.map_err(|error| crate::load::selection_fault(&error, &self.stages))?;
         planned

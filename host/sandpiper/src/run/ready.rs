@@ -103,20 +103,19 @@ impl Ready {
         self.steps() == 1
     }
 
-    /// The calls that a part of it is made of, with the component to call. Of apply only the steps that are not among
-    /// those that ran, of a rollback only those, newest first.
-    pub(crate) fn calls(&self, part: Part, ran: usize) -> (&Component, Vec<Call>) {
+    /// The calls that a part of it is made of, with the component to call: of a rollback newest first.
+    pub(crate) fn calls(&self, part: Part) -> (&Component, Vec<Call>) {
         match (&self.program, part) {
             (Program::Component(component), Part::Apply) => (component, vec![Call::Apply]),
             (Program::Component(component), Part::Rollback) => (component, vec![Call::Rollback]),
             (Program::Data(data), Part::Apply) => {
-                let steps = data.steps.iter().enumerate().skip(ran);
+                let steps = data.steps.iter().enumerate();
                 let calls = steps.map(|(index, (apply, _))| data.call(Action::Apply, index, apply));
                 (&data.template, calls.collect())
             }
             (Program::Data(data), Part::Rollback) => {
-                let ran = data.steps.iter().enumerate().take(ran).rev();
-                let calls = ran.filter_map(|(index, (_, rollback))| {
+                let steps = data.steps.iter().enumerate().rev();
+                let calls = steps.filter_map(|(index, (_, rollback))| {
                     rollback.as_ref().map(|payload| data.call(Action::Rollback, index, payload))
                 });
                 (&data.template, calls.collect())

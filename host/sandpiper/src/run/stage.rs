@@ -8,12 +8,11 @@ use sandpiper_backends::crash;
 use sandpiper_engine::attempt::Conclusion;
 use sandpiper_engine::change::ChangeId;
 use sandpiper_engine::entry::{AttemptId, Entry, Mode, Record, RecordedError, Sequence, State};
-use sandpiper_engine::fault::{Blame, Effect, Fault};
+use sandpiper_engine::fault::{Blame, Fault};
 use sandpiper_engine::plan::{Action, Answers, Planned, PlannedStage};
 use sandpiper_engine::scope::{LockKey, StageName, SystemName};
 use sandpiper_engine::state::ChangeState;
-use sandpiper_engine::store::{Condition, Draft, EntryQuery, Holder, StepMark};
-use sandpiper_runtime::guest::{self, Call};
+use sandpiper_engine::store::{Condition, Draft, EntryQuery, Holder};
 use sandpiper_runtime::target::{Fence, Turn};
 
 use crate::clock::now;
@@ -22,10 +21,10 @@ use crate::observer::Event;
 use crate::report::{ChangeOutcome, Exit, StageOutcome};
 use crate::run::Core;
 use crate::run::attempt::{Begin, Started, attempt};
-use crate::run::journal;
+use crate::run::going_on;
 use crate::run::notes;
 use crate::run::outcome::{ChangeResult, Results, StageEnd, result, stage_end};
-use crate::run::ready::{Program, Ready};
+use crate::run::ready::Ready;
 use crate::run::{again, atomic, settle, undo};
 use crate::stopping::Stopper;
 
@@ -280,10 +279,10 @@ async fn apply_all(
         });
         let id = planned.change.id.as_str();
         run.core.observer.event(&Event::ChangeStarted { stage: run.stage.as_str(), id, mode: ready.mode });
-        let finished = match finished_before(run, planned, ready).await? {
+        let finished = match going_on::marks(run, planned, ready).await? {
             Ok(finished) => finished,
             Err(fault) => {
-                results.insert(planned.change.id.clone(), edited(ready.mode, fault));
+                results.insert(planned.change.id.clone(), cannot_go_on(ready.mode, fault));
                 return Ok(Progress::Over);
             }
         };
@@ -333,39 +332,11 @@ async fn apply_all(
     Ok(Progress::Over)
 }
 
-/// What earlier attempts finished of a `direct` change that goes on after it; or why it may not go on.
-async fn finished_before(
-    run: &StageRun<'_>,
-    planned: &Planned,
-    ready: &Ready,
-) -> Result<Result<Vec<StepMark>, Fault>, Fault> {
-    let Program::Data(data) = &ready.program else { return Ok(Ok(Vec::new())) };
-    if ready.mode != Mode::Direct || planned.state.is_none() {
-        return Ok(Ok(Vec::new()));
-    }
-    let marks = run.core.store.steps(&run.core.scope, &planned.change.id).await?;
-    let kind = ready.target.kind();
-    let unchanged = |mark: &StepMark| {
-        let step = data.steps.get(mark.step as usize);
-        let call = step.map(|(apply, _)| data.call(guest::Action::Apply, mark.step as usize, apply));
-        matches!(call, Some(Call::Step(step)) if journal::is_unchanged(mark, &step, kind))
-    };
-    if marks.iter().all(unchanged) {
-        return Ok(Ok(marks));
-    }
-    let id = &planned.change.id;
-    let message = format!("change `{id}` cannot go on: what is finished of it was edited since");
-    Ok(Err(Fault::new("plan::blocked", Blame::Change, message).with_effect(Effect::Unknown).with_help(format!(
-        "put the finished part of the file back as it was, or take back by hand what is there of it and run \
-         `sandpiper issue resolve {id} --rolled-back --reason ..`",
-    ))))
-}
-
-fn edited(mode: Mode, fault: Fault) -> ChangeResult {
+fn cannot_go_on(mode: Mode, fault: Fault) -> ChangeResult {
     ChangeResult {
         outcome: ChangeOutcome::Blocked,
         mode: Some(mode),
-        reason: "what is finished of it was edited since".into(),
+        reason: "what is finished of it was done outside of a transaction".into(),
         duration_ms: None,
         error: Some(fault),
         exit: Exit::Manual,

@@ -7,60 +7,47 @@ use sandpiper_engine::attempt::{Outcome, Part};
 use sandpiper_engine::digest::Digest;
 use sandpiper_engine::entry::Mode;
 use sandpiper_engine::fault::{Blame, Fault};
-use sandpiper_engine::store::StepMark;
+use sandpiper_engine::progress::Standing;
 use sandpiper_runtime::guest::{Call, CallError, Context, Loan};
-use sandpiper_runtime::stop::{Stop, StopReason};
 
 use super::Running;
 use crate::run::guest_host::AttemptHost;
-use crate::run::taken_back::TakenBack;
+use crate::run::ready::Program;
 use crate::stopping::Stopper;
 
 impl Running<'_> {
     pub(in crate::run) async fn call(&mut self, part: Part) -> Outcome<Fault> {
         let undoes = self.begin.undoes.is_some();
-        // What an earlier stop left behind must not end the rollback before it begins, unless the lease is lost.
-        if part == Part::Rollback && !undoes && self.stop.reason() != Some(StopReason::LeaseLost) {
-            self.stop = Stop::new();
-            self.run.held.guards(&self.stop);
-            if let Some(session) = &self.session {
-                self.stop.on_stop(session.interrupter());
-            }
-        }
+        self.is_called = true;
         let clock = Instant::now();
-        if part == Part::Apply {
-            self.ran = self.begin.finished.iter().take_while(|mark| mark.is_done()).count();
-        } else if undoes {
-            self.ran = self.ready.steps();
-        }
         // Told to stop since it was chosen: it is over before it did anything, and that is recorded.
         if (part == Part::Apply || undoes) && self.run.core.stopper.asked().is_some() {
             let what = format!("change `{}` began", self.ready.change.id);
             return Outcome::Precondition(Stopper::fault(&what));
         }
-        let (component, calls) = self.ready.calls(part, self.ran);
-        let taken_back = TakenBack::of(self.run, self.ready, part);
-        if let (Some(taken_back), true) = (&taken_back, undoes)
-            && let Err(fault) = taken_back.all_are_there().await
+        if let (Some(journal), true) = (&self.journal, undoes)
+            && let Err(why) = journal.all_are_there(&self.payloads()).await
         {
-            return Outcome::Precondition(fault);
+            return Outcome::Precondition(not_recorded(&why));
         }
+        let ready = self.ready.clone();
+        let (component, calls) = ready.calls(part);
         let lease = self.run.held.lease().clone();
         let host = AttemptHost::new(self.run.core.clone(), self.ready.clone(), lease);
         let host = Arc::new(host.recording(self.recorder.clone()));
         let mut failure = None;
         for mut call in calls {
-            if part == Part::Apply {
-                self.goes_on(&mut call).await;
+            if !self.is_called_for(part, &call).await {
+                continue;
             }
-            if let (Some(taken_back), true) = (&taken_back, undoes)
-                && let Err(fault) = taken_back.begins(&call).await
-            {
-                return Outcome::Failed(fault);
-            }
-            let Some(session) = self.session.take() else {
+            let Some(mut session) = self.session.take() else {
                 return Outcome::Failed(Fault::bug("a change was called without a session"));
             };
+            let is_seen = session.sql().is_some();
+            if let Err(why) = self.begins(part, &mut call, is_seen).await {
+                self.session = Some(session);
+                return Outcome::Failed(not_recorded(&why));
+            }
             let loan = Loan {
                 session,
                 context: self.context(),
@@ -81,8 +68,7 @@ impl Running<'_> {
                 answer => answer,
             };
             match answer {
-                Ok(_) if part == Part::Apply => {
-                    self.ran += 1;
+                Ok(_) => {
                     if let Some(journal) = &self.journal
                         && let Err(why) = journal.completes().await
                     {
@@ -90,25 +76,17 @@ impl Running<'_> {
                         return Outcome::Failed(Fault::new("store::refused", Blame::Store, message));
                     }
                 }
-                Ok(_) => {
-                    if let Some(taken_back) = &taken_back
-                        && let Err(fault) = taken_back.done(&call).await
-                    {
-                        return Outcome::Failed(fault);
-                    }
-                }
                 Err(error) => {
                     // Of a rollback the other steps are taken back all the same, unless nothing can be any more.
                     let is_over = part == Part::Apply
                         || self.ready.mode.is_transactional()
                         || matches!(error, CallError::Stopped(_));
-                    // The step that failed is taken back too, if anything in it was done before.
-                    let partly = match &self.journal {
-                        Some(journal) => journal.has_touched().await,
-                        None => returned.calls > 0,
-                    };
-                    let touched = self.ready.has_one_step() || partly;
-                    self.ran += usize::from(part == Part::Apply && touched);
+                    if let (Some(journal), Part::Apply) = (&self.journal, part)
+                        && !is_seen
+                        && returned.calls > 0
+                    {
+                        journal.doubts().await;
+                    }
                     if failure.is_none() {
                         self.transient = returned.transient;
                         failure = Some((call, error));
@@ -119,25 +97,45 @@ impl Running<'_> {
                 }
             }
         }
-        // What takes it back is no progress of it.
-        self.journal = None;
         match failure {
             None => Outcome::Done,
             Some((call, error)) => self.failed(&call, error),
         }
     }
 
-    /// Lets a step go on after the statements that are finished of it, and the journal with it.
-    async fn goes_on(&self, call: &mut Call) {
-        let (Call::Step(step), Some(journal)) = (call, &self.journal) else { return };
+    /// Whether a step is to be called: of apply those that are not done, of a rollback those of which anything may be
+    /// there. The one step of a change is always taken back.
+    async fn is_called_for(&self, part: Part, call: &Call) -> bool {
+        let (Call::Step(step), Some(journal)) = (call, &self.journal) else { return true };
+        let standing = journal.standing(step.index).await;
+        match part {
+            Part::Apply => standing != Standing::Done,
+            Part::Rollback => {
+                self.ready.has_one_step() || !matches!(standing, Standing::Absent | Standing::Undone)
+            }
+        }
+    }
+
+    /// Before a step is called: lets it go on after the statements that are finished of it, and the journal with it.
+    async fn begins(&self, part: Part, call: &mut Call, is_seen: bool) -> Result<(), String> {
+        let (Call::Step(step), Some(journal)) = (call, &self.journal) else { return Ok(()) };
+        if part == Part::Rollback {
+            let payload = self.payloads().get(step.index as usize).copied().unwrap_or(Digest::ZERO);
+            return journal.takes_back(step.index, payload, is_seen).await;
+        }
         let payload = Digest::of(step.payload.as_bytes());
-        let begun = self.begin.finished.iter().find(|mark| mark.step == step.index && !mark.complete);
-        let mark = match begun {
-            Some(mark) => StepMark { payload, doubtful: None, ..mark.clone() },
-            None => StepMark::begin(step.index, payload),
-        };
-        step.finished_statements = mark.finished;
-        journal.begins(mark).await;
+        step.finished_statements = journal.applies(step.index, payload).await;
+        Ok(())
+    }
+
+    /// The digest of each step's payload, as it is applied.
+    fn payloads(&self) -> Vec<Digest> {
+        match &self.ready.program {
+            Program::Data(data) => {
+                data.steps.iter().map(|(apply, _)| Digest::of(apply.json().as_bytes())).collect()
+            }
+            Program::Component(_) => Vec::new(),
+        }
     }
 
     fn context(&self) -> Context {
@@ -150,4 +148,10 @@ impl Running<'_> {
             uses: self.ready.uses.iter().map(|(name, _)| name.as_str().to_owned()).collect(),
         }
     }
+}
+
+/// Nothing was done, for what is done next could not be recorded before.
+fn not_recorded(why: &str) -> Fault {
+    let message = format!("it could not be recorded what is taken back: {why}");
+    Fault::new("store::refused", Blame::Store, message)
 }
