@@ -52,7 +52,8 @@ fn a_second_signal_ends_it_at_once_which_equals_a_crash() {
     signal(&running, "TERM");
     std::thread::sleep(Duration::from_millis(200));
     signal(&running, "TERM");
-    running.wait().exits(143);
+    let outcome = running.wait().exits(143);
+    assert_eq!(outcome.error(), "interrupted", "one document, whatever happens");
     project.json("apply --set case=normal").exits(0);
     assert_eq!(project.json("audit verify").exits(0).at("/valid"), true);
 }

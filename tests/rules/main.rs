@@ -13,6 +13,7 @@ mod direct;
 mod drift;
 mod exit_codes;
 mod flamingock;
+mod going_on;
 mod guarantees;
 mod modes;
 mod moved;

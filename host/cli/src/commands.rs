@@ -146,7 +146,7 @@ impl Session<'_> {
             None => Arc::new(Silent),
         };
         let stopper = Stopper::new();
-        let observer = Arc::new(StopOnSignal::new(observer, stopper.clone()));
+        let observer = Arc::new(StopOnSignal::new(observer, stopper.clone(), self.output.clone()));
         let mut builder = Sandpiper::builder().cache(!global.no_cache).observer(observer).stopper(stopper);
         if let Some(file) = global.config {
             builder = builder.config(file);

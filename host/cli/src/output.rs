@@ -1,8 +1,10 @@
 //! Prints what a command gives: for people or as JSON, results to standard output and the rest to standard error.
 
 use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use sandpiper::engine::fault::{Fault, Severity};
+use sandpiper::engine::fault::{Blame, Effect, Fault, Severity};
 use sandpiper::report::{Exit, Finished};
 
 use crate::args::{Colors, Format, Global};
@@ -23,6 +25,8 @@ pub(crate) struct Output {
     /// How much more than usual.
     pub(crate) verbose: u8,
     colors: Colors,
+    /// Whether the one document of the process was printed, or is being printed: also a signal may end it.
+    has_printed: Arc<AtomicBool>,
 }
 
 /// What goes where.
@@ -42,6 +46,7 @@ impl Output {
             quiet: false,
             verbose: 0,
             colors: scan.color,
+            has_printed: Arc::default(),
         }
     }
 
@@ -74,9 +79,13 @@ impl Output {
     pub(crate) fn finish<B: Body>(&self, finished: &Finished<B>) -> u8 {
         let code = finished.exit.code();
         let printed = match self.format {
+            Format::Json if self.has_printed.swap(true, Ordering::SeqCst) => return code,
             Format::Json => match document(&self.command, finished) {
                 Ok(result) => Printed { result, ..Printed::default() },
-                Err(bug) => return self.finish(&Finished::<Nothing>::refused(bug)),
+                Err(bug) => {
+                    self.has_printed.store(false, Ordering::SeqCst);
+                    return self.finish(&Finished::<Nothing>::refused(bug));
+                }
             },
             Format::Human => self.human(finished),
         };
@@ -89,6 +98,17 @@ impl Output {
     /// Prints a fault of a command that did nothing, and gives the exit code.
     pub(crate) fn refuse(&self, fault: Fault) -> u8 {
         self.finish(&Finished::<Nothing>::refused(fault))
+    }
+
+    /// Prints the one document of a process that a second signal ends at once, unless it was printed already.
+    pub(crate) fn end_at_once(&self, exit: Exit) {
+        if self.format == Format::Json {
+            let message = "a second signal ended it at once, as a crash would have";
+            let fault = Fault::new("interrupted", Blame::User, message)
+                .with_effect(Effect::Unknown)
+                .with_help("run the same command again: it finds out what became of what was under way");
+            self.finish(&Finished::<Nothing> { exit, ..Finished::refused(fault) });
+        }
     }
 
     /// Prints text that is not a document, whatever the format.

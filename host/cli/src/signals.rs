@@ -9,31 +9,35 @@ use sandpiper::{Asked, Stopper};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use crate::output::Output;
+
 /// Listens to signals from the first lock on, and passes every event on.
 pub(crate) struct StopOnSignal {
     observer: Arc<dyn Observer>,
     stopper: Stopper,
+    output: Output,
     listening: Once,
 }
 
 impl StopOnSignal {
     /// Signals go to `stopper`, events to `observer`.
-    pub(crate) fn new(observer: Arc<dyn Observer>, stopper: Stopper) -> Self {
-        Self { observer, stopper, listening: Once::new() }
+    /// A second signal ends the process with what `output` says then.
+    pub(crate) fn new(observer: Arc<dyn Observer>, stopper: Stopper, output: Output) -> Self {
+        Self { observer, stopper, output, listening: Once::new() }
     }
 }
 
 impl Observer for StopOnSignal {
     fn event(&self, event: &Event<'_>) {
         if matches!(event, Event::Locking { .. }) {
-            self.listening.call_once(|| listen(self.stopper.clone()));
+            self.listening.call_once(|| listen(self.stopper.clone(), self.output.clone()));
         }
         self.observer.event(event);
     }
 }
 
 /// Where signals cannot be listened to, they end the process, which the next run recovers from like from any crash.
-fn listen(stopper: Stopper) {
+fn listen(stopper: Stopper, output: Output) {
     let Ok(mut signals) = Signals::new([SIGINT, SIGTERM]) else { return };
     let listen = move || {
         let mut first = None;
@@ -45,6 +49,7 @@ fn listen(stopper: Stopper) {
                     "stopping: the running change is told, and given its grace; once more to end at once"
                 );
             } else {
+                output.end_at_once(asked.exit());
                 std::process::exit(i32::from(asked.exit().code()));
             }
         }

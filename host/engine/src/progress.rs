@@ -218,8 +218,7 @@ impl Progress {
     fn of_one_part(mark: &StepMark, is_undo: bool) -> Self {
         let some = |number: u32| (number > 0).then_some(u64::from(number));
         let rollback = mark.rollback.unwrap_or_default();
-        let is_taken_back_in_part =
-            matches!(mark.standing(), Standing::TakenBackInPart | Standing::Undone);
+        let is_taken_back_in_part = matches!(mark.standing(), Standing::TakenBackInPart | Standing::Undone);
         let back = (some(rollback.finished), rollback.doubtful.map(u64::from));
         let (last_step, doubtful_step) = match (is_undo, is_taken_back_in_part) {
             (true, _) => back,

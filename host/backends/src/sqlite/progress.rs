@@ -110,9 +110,7 @@ fn mark(row: &Row<'_>) -> rusqlite::Result<StepMark> {
         complete: row.get(5)?,
         rollback: match row.get(6)? {
             None => None,
-            Some(finished) => {
-                Some(RollbackMark { finished, doubtful: row.get(7)?, complete: row.get(8)? })
-            }
+            Some(finished) => Some(RollbackMark { finished, doubtful: row.get(7)?, complete: row.get(8)? }),
         },
     })
 }

@@ -18,6 +18,8 @@ pub(super) fn judge(change: &Change, states: &States, answers: &Answers) -> Plan
     let recovery = state.map_or(change.recovery, |state| state.recovery.stricter(change.recovery));
     let decision = recovery::decide(state.map(|state| (state.state, state.mode)), recovery);
     let answer = state.and_then(|state| answers.get(&state.sequence));
+    let may_go_on =
+        state.is_some_and(|state| recovery::may_go_on((state.state, state.mode), recovery, answer.copied()));
     // An undo that committed nothing leaves the change as applied as it was.
     let decision = match (decision, answer) {
         (Decision::LookForMarker, Some(Settled::StillApplied)) => Decision::Skip,
@@ -26,8 +28,8 @@ pub(super) fn judge(change: &Change, states: &States, answers: &Answers) -> Plan
     let (action, reason) = match (decision, answer) {
         (Decision::Skip, _) => again(change, state, modified),
         (Decision::LookForMarker | Decision::AskVerify { .. }, Some(answer)) => settled(*answer),
-        (Decision::Apply, Some(Settled::GoOn)) => settled(Settled::GoOn),
-        (Decision::Apply | Decision::Resume, Some(Settled::Edited)) => settled(Settled::Edited),
+        (Decision::Apply, Some(Settled::GoOn)) if may_go_on => settled(Settled::GoOn),
+        (Decision::Apply | Decision::Resume, Some(Settled::Edited)) if may_go_on => settled(Settled::Edited),
         (decision, _) => unsettled(decision, state),
     };
     // What was left in doubt is settled all the same; only then it is left out.
@@ -88,10 +90,9 @@ fn settled(answer: Settled) -> (Action, Cow<'static, str>) {
             Action::Resume,
             "an earlier attempt did not finish, and it may go on: it does after what is finished".into(),
         ),
-        Settled::Edited => (
-            Action::Blocked,
-            "it would go on after what is finished of it, but that was edited since".into(),
-        ),
+        Settled::Edited => {
+            (Action::Blocked, "it would go on after what is finished of it, but that was edited since".into())
+        }
         Settled::RecordUndone => (Action::Apply, "an interrupted undo had taken it back".into()),
         Settled::Blocked => (
             Action::Blocked,

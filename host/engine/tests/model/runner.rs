@@ -307,11 +307,7 @@ impl Runner {
             Settled::RecordApplied => Some(State::Applied),
             Settled::RecordUndone => Some(State::Undone),
             Settled::StillApplied => Some(State::UndoFailed),
-            Settled::Apply
-            | Settled::ApplyAgain
-            | Settled::GoOn
-            | Settled::Edited
-            | Settled::Blocked => None,
+            Settled::Apply | Settled::ApplyAgain | Settled::GoOn | Settled::Edited | Settled::Blocked => None,
         };
         if let Some(state) = recorded {
             return At::Recording { planned: Box::new(planned.clone()), state };

@@ -122,6 +122,8 @@ fn refused(store: &dyn Store, lease: &Lease) {
     assert_eq!(run(store.put_checkpoint(lease, &id("late"), b"x")).unwrap_err(), AppendError::LeaseLost);
     let mark = StepMark::begin(0, Digest::of(b"x"));
     assert_eq!(run(store.put_step(lease, &id("late"), &mark)).unwrap_err(), AppendError::LeaseLost);
+    let forgotten = run(store.forget_progress(lease, &id("late"), Sequence(1)));
+    assert_eq!(forgotten.unwrap_err(), AppendError::LeaseLost);
     assert_eq!(run(store.renew(lease, MINUTE)).unwrap(), Renewal::Lost);
     run(store.release(lease)).unwrap();
     assert_eq!(run(store.entries(&EntryQuery::all(scope()))).unwrap().len(), before);
@@ -308,9 +310,17 @@ pub fn progress_is_kept_until_its_change_ends(place: &dyn StorePlace) {
     run(store.put_checkpoint(&lease, &a, &[0, 255, b'\\'])).unwrap();
     run(store.put_checkpoint(&lease, &b, b"other")).unwrap();
     let mut mark = StepMark::begin(1, Digest::of(b"payload"));
-    mark.doubtful = Some(1);
+    mark.sends(1);
     run(store.put_step(&lease, &a, &mark)).unwrap();
     mark.finishes(Digest::of(b"statement"));
+    run(store.put_step(&lease, &a, &mark)).unwrap();
+    // What takes it back is kept in the same way.
+    mark.is_taken_back();
+    mark.finishes(Digest::of(b"back"));
+    mark.sends(2);
+    run(store.put_step(&lease, &a, &mark)).unwrap();
+    assert_eq!(run(store.steps(&scope(), &a)).unwrap(), std::slice::from_ref(&mark));
+    mark.completes();
     run(store.put_step(&lease, &a, &mark)).unwrap();
     run(store.put_step(&lease, &a, &StepMark::begin(0, Digest::of(b"first")))).unwrap();
     run(store.append(&lease, &[always("a", State::Failed)])).unwrap();
@@ -319,9 +329,15 @@ pub fn progress_is_kept_until_its_change_ends(place: &dyn StorePlace) {
     assert_eq!(kept(&a), Some(vec![0, 255, b'\\']));
     assert_eq!(
         run(other.steps(&scope(), &a)).unwrap(),
-        [StepMark::begin(0, Digest::of(b"first")), mark],
+        [StepMark::begin(0, Digest::of(b"first")), mark.clone()],
         "in their order, the newest of each"
     );
+    run(store.forget_progress(&lease, &a, Sequence(1))).unwrap();
+    assert_eq!(run(other.steps(&scope(), &a)).unwrap().len(), 2, "its newest entry is another one");
+    run(store.forget_progress(&lease, &a, Sequence(2))).unwrap();
+    assert_eq!((kept(&a), run(other.steps(&scope(), &a)).unwrap()), (None, Vec::new()));
+    run(store.put_checkpoint(&lease, &a, b"again")).unwrap();
+    run(store.put_step(&lease, &a, &mark)).unwrap();
     run(store.append(&lease, &[always("a", State::RolledBack)])).unwrap();
     assert_eq!(kept(&a), None);
     assert_eq!(run(other.steps(&scope(), &a)).unwrap(), []);

@@ -49,19 +49,26 @@ pub(crate) fn result(core: &Core, ready: &Ready, planned: &Planned, ended: Ended
             ready.change.target_system,
         )
     };
+    let stopped = "nothing of it is left; run `sandpiper apply` again when it may take its time";
     let again = "nothing was changed; fix the file and run `sandpiper apply` again";
     let taken_back = "what it had done is taken back; fix the file and run `sandpiper apply` again";
     let (outcome, error, exit) = match ended.conclusion {
         Conclusion::Applied => (ChangeOutcome::Applied, None, Exit::Done),
         Conclusion::RolledBack(fault) => {
             let exit = Exit::in_a_run(&fault);
-            let help = if ready.mode == Mode::Direct { taken_back } else { again };
+            let help = match (was_stopped(&fault), ready.mode) {
+                (true, _) => stopped,
+                (false, Mode::Direct) => taken_back,
+                (false, Mode::Shared | Mode::Marked) => again,
+            };
             (ChangeOutcome::RolledBack, Some(helped(fault, help)), exit)
         }
         Conclusion::Failed(fault) => {
             let retries = ready.change.recovery == Recovery::AlwaysRetry;
             let exit = if retries { Exit::in_a_run(&fault) } else { Exit::Manual };
-            let help = if retries {
+            let help = if retries && was_stopped(&fault) {
+                "run `sandpiper apply` again: it goes on".to_owned()
+            } else if retries {
                 "fix it and run `sandpiper apply` again: it retries".to_owned()
             } else {
                 resolve()
@@ -82,9 +89,7 @@ pub(crate) fn result(core: &Core, ready: &Ready, planned: &Planned, ended: Ended
         }
         Conclusion::Unrecorded(fault) => {
             let mut fault = fault.with_effect(Effect::Unknown);
-            fault.help = Some(
-                "mend the store, then run the same command again: it finds out what became of it".to_owned(),
-            );
+            fault.help = Some(unrecorded(ready));
             (ChangeOutcome::Failed, Some(fault), Exit::Unreachable)
         }
         Conclusion::Superseded => (ChangeOutcome::NotReached, None, Exit::Done),
@@ -99,6 +104,29 @@ pub(crate) fn result(core: &Core, ready: &Ready, planned: &Planned, ended: Ended
         attempts: 1,
         again: false,
     }
+}
+
+/// Whether it was a signal that ended a change, and nothing that is to be mended.
+pub(crate) fn was_stopped(fault: &Fault) -> bool {
+    fault.blame == Blame::User && fault.code == "change::failed"
+}
+
+/// What to do about an attempt of which the store does not know the end: whether the next run finds out by itself.
+fn unrecorded(ready: &Ready) -> String {
+    let finds_out = ready.mode.is_transactional() || ready.verify().is_some();
+    if finds_out || ready.change.recovery == Recovery::AlwaysRetry {
+        return "mend the store, then run the same command again: it finds out what became of it".to_owned();
+    }
+    unrecorded_direct(ready)
+}
+
+/// The same of one that ran outside of a transaction, and cannot be asked.
+pub(crate) fn unrecorded_direct(ready: &Ready) -> String {
+    let (id, system) = (&ready.change.id, &ready.change.target_system);
+    format!(
+        "mend the store; the next run cannot find out what became of it, so look at `{system}`, then say what you found: \
+         `sandpiper issue resolve {id} --applied` or `--rolled-back`, with `--reason`",
+    )
 }
 
 fn helped(fault: Fault, help: &str) -> Fault {

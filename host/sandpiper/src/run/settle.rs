@@ -71,11 +71,7 @@ pub(crate) async fn settle(
         Settled::RecordUndone => State::Undone,
         // Else every later run would have to look again.
         Settled::StillApplied => State::UndoFailed,
-        Settled::Apply
-        | Settled::ApplyAgain
-        | Settled::GoOn
-        | Settled::Edited
-        | Settled::Blocked => {
+        Settled::Apply | Settled::ApplyAgain | Settled::GoOn | Settled::Edited | Settled::Blocked => {
             return Ok(Found { answer, recorded_applied: false });
         }
     };

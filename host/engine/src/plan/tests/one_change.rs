@@ -112,6 +112,27 @@ fn an_answer_does_not_override_what_the_audit_knows() {
 }
 
 #[test]
+fn a_change_that_may_go_on_does_after_what_is_finished_and_needs_a_person_once_that_was_edited() {
+    let retry = Change { recovery: Recovery::AlwaysRetry, ..change("a", 1) };
+    let with = |state, mode, answer| plan_one(&retry, &[(state, mode)], answer).action;
+    for state in [State::Failed, State::RollbackFailed] {
+        assert_eq!(with(state, Mode::Direct, None), Action::Apply, "nothing of it is finished");
+        assert_eq!(with(state, Mode::Direct, Some(Settled::GoOn)), Action::Resume);
+        assert_eq!(with(state, Mode::Direct, Some(Settled::Edited)), Action::Blocked);
+    }
+    assert_eq!(with(State::MarkedResumable, Mode::Direct, None), Action::Resume);
+    assert_eq!(with(State::MarkedResumable, Mode::Direct, Some(Settled::Edited)), Action::Blocked);
+    assert_eq!(with(State::Started, Mode::Direct, Some(Settled::ApplyAgain)), Action::Apply);
+    assert_eq!(with(State::Started, Mode::Direct, Some(Settled::GoOn)), Action::Resume);
+    assert_eq!(with(State::Started, Mode::Direct, Some(Settled::Apply)), Action::Apply);
+    for state in [State::Undone, State::RolledBack, State::MarkedRolledBack] {
+        for answer in [Settled::GoOn, Settled::Edited] {
+            assert_eq!(with(state, Mode::Direct, Some(answer)), Action::Apply, "nothing of it is left");
+        }
+    }
+}
+
+#[test]
 fn an_answer_about_an_earlier_entry_does_not_count() {
     let a = change("a", 1);
     let mut history = History::default();

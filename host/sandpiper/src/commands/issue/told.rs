@@ -50,12 +50,12 @@ impl Told {
         }
         if progress.is_taken_back_in_part {
             let ran = match progress.ran {
-                0 => "what there was of it".to_owned(),
-                1 => "statement 1 of it".to_owned(),
-                ran => format!("statements 1 to {ran} of it"),
+                0 => "what there was of it was done".to_owned(),
+                1 => "step 1 was done".to_owned(),
+                ran => format!("steps 1 to {ran} were done"),
             };
             return Some(format!(
-                "{ran} was done, and then taken back in part: {back}; nobody can say what of it still stands"
+                "{ran}, and then taken back in part: {back}; nobody can say what of it still stands"
             ));
         }
         match (progress.last_step, progress.doubtful_step) {
@@ -84,13 +84,15 @@ impl Told {
 
     /// What to do next.
     pub(super) fn help(&self, id: &str, system: &SystemName) -> String {
-        if self.is_undo { help_of_undo(id, system) } else { self.help_of_apply(id, system) }
+        if self.is_undo { self.help_of_undo(id, system) } else { self.help_of_apply(id, system) }
     }
 
     fn help_of_apply(&self, id: &str, system: &SystemName) -> String {
         let go_on = match (self.goes_on, self.progress.is_one_part, self.is_edited) {
             (true, true, _) => {
-                format!(" Shall it go on where it stopped? `sandpiper issue resolve {id} --resume --reason ..`")
+                format!(
+                    " Shall it go on where it stopped? `sandpiper issue resolve {id} --resume --reason ..`"
+                )
             }
             (true, false, _) => format!(
                 " Shall what is not done be applied, in order? `sandpiper issue resolve {id} --resume --reason ..`"
@@ -108,6 +110,24 @@ impl Told {
             "look at `{system}`. Is the change there? `sandpiper issue resolve {id} --applied --reason ..`. Is nothing of \
              it there, or did you take it back? `sandpiper issue resolve {id} --rolled-back --reason ..`; the next run \
              applies it again.{go_on}",
+        )
+    }
+
+    fn help_of_undo(&self, id: &str, system: &SystemName) -> String {
+        let Progress { done, doubtful, .. } = &self.progress;
+        let left: Vec<String> = [
+            named(done, "is not taken back", "are not taken back"),
+            named(doubtful, "is not taken back as a whole", "are not taken back as a whole"),
+        ]
+        .into_iter()
+        .flatten()
+        .map(|left| format!(" {}.", left.replacen("step", "Step", 1)))
+        .collect();
+        format!(
+            "its undo went wrong: look at `{system}`.{} Is nothing of it left, or did you take the rest back? \
+             `sandpiper issue resolve {id} --rolled-back --reason ..`; the next run applies it again. Is all of it there, \
+             or did you put it back? `sandpiper issue resolve {id} --applied --reason ..`; then it can be undone again.",
+            left.concat(),
         )
     }
 
@@ -137,14 +157,6 @@ fn named(steps: &[u64], one: &str, several: &str) -> Option<String> {
     }
 }
 
-fn help_of_undo(id: &str, system: &SystemName) -> String {
-    format!(
-        "its undo went wrong: look at `{system}`. Is nothing of it left, or did you take the rest back? \
-         `sandpiper issue resolve {id} --rolled-back --reason ..`; the next run applies it again. Is all of it there, or \
-         did you put it back? `sandpiper issue resolve {id} --applied --reason ..`; then it can be undone again.",
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -155,8 +167,7 @@ mod tests {
 
     #[test]
     fn of_several_steps_each_is_named_and_what_is_left_out_is_not_there() {
-        let progress =
-            Progress { done: vec![2], undone: vec![1], last_step: Some(2), ..Progress::default() };
+        let progress = Progress { done: vec![2], undone: vec![1], last_step: Some(2), ..Progress::default() };
         let it = told(progress, false, true);
         let expected = "step 2 is done; step 1 was taken back; nothing of any other is there";
         assert_eq!(it.steps().as_deref(), Some(expected));

@@ -13,6 +13,7 @@ use sandpiper_engine::undo::{Plan, Planned, SelectionError};
 use crate::observer::Event;
 use crate::report::{ChangeOutcome, ChangeReport, Exit, StageOutcome, StageReport};
 use crate::run::Core;
+use crate::run::outcome::{unrecorded_direct, was_stopped};
 use crate::run::ready::Ready;
 use crate::run::undo::UndoEnd;
 use crate::run::undo::archive::Prepared;
@@ -82,10 +83,12 @@ impl Outcomes {
         let (outcome, state, fault, exit) = match &ended.conclusion {
             Conclusion::Undone => (ChangeOutcome::Undone, State::Undone, None, Exit::Done),
             Conclusion::StillApplied { fault, state } => {
-                let fault = helped(
-                    fault,
-                    "the change is still applied; mend what the message names, then run it again",
-                );
+                let help = if was_stopped(fault) {
+                    "the change is still applied; run it again when it may take its time"
+                } else {
+                    "the change is still applied; mend what the message names, then run it again"
+                };
+                let fault = helped(fault, help);
                 let exit = Exit::in_a_run(&fault);
                 (ChangeOutcome::UndoFailed, *state, Some(fault), exit)
             }
@@ -106,9 +109,13 @@ impl Outcomes {
                 (ChangeOutcome::NotReached, it.state.state, Some(fault.clone()), exit)
             }
             Conclusion::Unrecorded(fault) => {
-                let fault = fault.clone().with_effect(Effect::Unknown).with_help(
-                    "mend the store, then run the same command again: it finds out what became of it",
-                );
+                let finds_out = ready.mode.is_transactional() || ready.verify().is_some();
+                let help = match finds_out {
+                    true => "mend the store, then run the same command again: it finds out what became of it"
+                        .to_owned(),
+                    false => unrecorded_direct(ready),
+                };
+                let fault = fault.clone().with_effect(Effect::Unknown).with_help(help);
                 (ChangeOutcome::UndoFailed, State::Undoing, Some(fault), Exit::Unreachable)
             }
             Conclusion::Superseded => return None,
