@@ -211,7 +211,7 @@ impl Progress {
     pub fn new(marks: &[StepMark], is_one_part: bool, is_undo: bool) -> Self {
         match marks {
             [only] if is_one_part => Self::of_one_part(only, is_undo),
-            marks => Self::of_steps(marks),
+            marks => Self::of_steps(marks, is_undo),
         }
     }
 
@@ -238,9 +238,14 @@ impl Progress {
         }
     }
 
-    fn of_steps(marks: &[StepMark]) -> Self {
+    fn of_steps(marks: &[StepMark], is_undo: bool) -> Self {
+        // What an undo tried to take back, and could not, is not as it was applied.
+        let standing = |mark: &StepMark| match (mark.standing(), mark.rollback) {
+            (Standing::Done, Some(_)) if is_undo => Standing::TakenBackInPart,
+            (standing, _) => standing,
+        };
         let those = |is: fn(Standing) -> bool| -> Vec<u64> {
-            marks.iter().filter(|mark| is(mark.standing())).map(|mark| u64::from(mark.step) + 1).collect()
+            marks.iter().filter(|mark| is(standing(mark))).map(|mark| u64::from(mark.step) + 1).collect()
         };
         let done = those(|standing| standing == Standing::Done);
         let doubtful = those(|standing| {
@@ -408,5 +413,7 @@ mod tests {
         let progress = Progress::new(&marks, false, false);
         assert_eq!((progress.done, progress.undone, progress.doubtful), (vec![2], vec![1], vec![3, 4]));
         assert_eq!((progress.last_step, progress.doubtful_step), (Some(2), Some(3)));
+        let undo = Progress::new(&marks, false, true);
+        assert_eq!((undo.done, undo.doubtful_step), (vec![], Some(2)), "it could not be taken back");
     }
 }

@@ -246,7 +246,12 @@ impl Sandpiper {
         lease: &sandpiper_engine::store::Lease,
     ) -> Result<Vec<Entry>, Fault> {
         let (newest, _) = self.newest_of(opened, planned).await?;
-        let record = Record { state: Some(state), ..self.said(newest.record.clone(), reason) };
+        let mut record = Record { state: Some(state), ..self.said(newest.record.clone(), reason) };
+        if state == State::MarkedApplied && opened.answers.get(&newest.sequence) == Some(&Settled::Edited) {
+            // Who calls a file applied that was edited since means the file as it is now.
+            record.digest = planned.change.digest;
+            record.meaning = planned.change.meaning;
+        }
         if !marks.is_empty() {
             // A file that has fewer steps now leaves none behind.
             opened.systems.store().forget_progress(lease, &planned.change.id, newest.sequence).await?;
