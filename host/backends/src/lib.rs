@@ -11,6 +11,7 @@
 mod chain;
 mod compression;
 pub mod crash;
+mod diagnosis;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 mod pruning;

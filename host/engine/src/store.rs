@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::change::ChangeId;
+use crate::diagnosis::Finding;
 use crate::digest::Digest;
 use crate::entry::{Entry, Record, Sequence, Token};
 use crate::fault::{Blame, Effect, Fault};
@@ -105,6 +106,19 @@ pub trait Store: Send + Sync {
 
     /// The identity of this store: random, made with it. Part of the key of a fence row.
     async fn identity(&self) -> Result<String, StoreError>;
+
+    /// Looks at everything that has to be right for a run on this scope, for people. It makes and changes nothing; what
+    /// cannot be looked at because of something before it is said to be [unknown](Finding::unknown). Backends begin with
+    /// `reachable`, and add what they have: `version`, `rights`, `clock`, `schema`, `chain`.
+    async fn diagnose(&self, scope: &Scope) -> Vec<Finding> {
+        vec![match self.states(scope).await {
+            Ok(_) => Finding::good("reachable", "it answers"),
+            Err(error) => {
+                let fault = Fault::from(error);
+                Finding::bad("reachable", fault.message, fault.help.unwrap_or_default())
+            }
+        }]
+    }
 }
 
 /// How far a step of a `direct` change is.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use sandpiper_engine::change::ChangeId;
+use sandpiper_engine::diagnosis::Finding;
 use sandpiper_engine::entry::{AttemptId, Mode, Token};
 use sandpiper_engine::fault::{Blame, Fault};
 use sandpiper_engine::scope::LockKey;
@@ -61,6 +62,11 @@ pub trait Target: Send + Sync {
     fn atomicity(&self) -> Atomicity;
 
     /// Whether it is reachable, lets us in and gives us the rights that an attempt needs. Called before any lock.
+    ///
+    /// # Errors
+    ///
+    /// [`TargetError::Unreachable`] when nobody answers yet, or who answers is still starting: that, and nothing else, is
+    /// what `--wait` waits for.
     async fn check(&self) -> Result<(), TargetError>;
 
     /// Waits until this process may begin an attempt on it. Held from before `started` is recorded until the attempt
@@ -83,6 +89,20 @@ pub trait Target: Send + Sync {
 
     /// Removes the markers of attempts whose end is recorded.
     async fn forget_markers(&self, attempts: &[AttemptId]) -> Result<(), TargetError>;
+
+    /// Looks at everything that has to be right for an attempt, for people. It makes and changes nothing; what cannot be
+    /// looked at because of something before it is said to be [unknown](Finding::unknown). Backends begin with
+    /// `reachable`, and add what they have: `version`, `rights`, `clock`, `tables` (of markers and fence rows), `audit`
+    /// (whether a change could write the audit).
+    async fn diagnose(&self) -> Vec<Finding> {
+        vec![match self.check().await {
+            Ok(()) => Finding::good("reachable", "it answers, and lets us in"),
+            Err(error) => {
+                let fault = Fault::from(error);
+                Finding::bad("reachable", fault.message, fault.help.unwrap_or_default())
+            }
+        }]
+    }
 }
 
 /// The right to begin an attempt, given back when it is dropped.
@@ -123,6 +143,9 @@ pub enum Opening {
     },
     /// For looking only: `verify`, and the systems in `uses` of a transactional change.
     ReadOnly,
+    /// For changes that are run to be seen: in a transaction as an attempt's, but without fence row and marker, that is
+    /// never committed. A system that is not made yet is not made by it.
+    Preview,
 }
 
 /// One connection for one attempt.
@@ -162,6 +185,19 @@ pub trait Session: Send {
     ///
     /// [`ProofError::Ended`] when something ended it.
     async fn stands(&mut self) -> Result<(), ProofError>;
+
+    /// After each change of a [preview](Opening::Preview), all of which share one transaction: makes sure as [`prove`]
+    /// does that it could have been committed, and lets the next one begin as in a session of its own, as far as the
+    /// system can.
+    ///
+    /// [`prove`]: Self::prove
+    ///
+    /// # Errors
+    ///
+    /// As of [`prove`].
+    async fn previewed(&mut self) -> Result<(), ProofError> {
+        self.prove().await
+    }
 
     /// Keeps how far a step is inside of the transaction that a `direct` change began itself, where the store is in that
     /// very database: there another connection would wait for this transaction. `None` where the store can keep it.

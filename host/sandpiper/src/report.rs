@@ -3,7 +3,9 @@
 //! Every command gives a [`Finished`], whose body is one of the types here. The command line prints it, for people or
 //! as JSON; an application that embeds the library reads it.
 
+mod doctor;
 mod kept;
+mod preview;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -20,7 +22,9 @@ use serde::Serialize;
 
 pub use crate::exit::Exit;
 pub use crate::undo_report::{UndoCounts, UndoReport};
+pub use doctor::{Check, DoctorReport};
 pub use kept::{ArtifactReport, CallReport, PruneReport};
+pub use preview::{Preview, PreviewOutcome};
 
 /// A command that has ended.
 #[derive(Debug, Clone)]
@@ -233,6 +237,9 @@ pub struct PlanChange {
     pub attempts: u32,
     /// Why.
     pub reason: String,
+    /// What running it and rolling it back has shown, where that was asked for.
+    #[serde(flatten)]
+    pub preview: Option<Preview>,
 }
 
 /// What would be done with a change.

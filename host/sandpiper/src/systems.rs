@@ -132,6 +132,21 @@ impl Systems {
         shares
     }
 
+    /// Whether two systems are the same database, so that transactions of both would wait for each other.
+    pub(crate) fn are_one(&self, one: &SystemName, other: &SystemName) -> bool {
+        let kind = |name| self.configured.get(name).map(|system| &system.kind);
+        match (kind(one), kind(other)) {
+            (Some(SystemKind::Sqlite { path: one }), Some(SystemKind::Sqlite { path: other })) => {
+                Arc::ptr_eq(&self.databases.database(one), &self.databases.database(other))
+            }
+            (Some(SystemKind::Postgres { url: one }), Some(SystemKind::Postgres { url: other })) => {
+                let [one, other] = [one, other].map(|url| Address::parse(url, &self.folder));
+                matches!((one, other), (Ok(one), Ok(other)) if one.is_same_place(&other))
+            }
+            _ => false,
+        }
+    }
+
     fn is_store_file(&self, path: &Path) -> bool {
         // One file has one database, whatever path leads to it.
         let StorePlace::Sqlite(store) = &self.place else { return false };

@@ -173,9 +173,14 @@ impl Address {
 
     /// Whether both lead the same account to the same database.
     pub fn is_same_database(&self, other: &Self) -> bool {
+        self.user == other.user && self.is_same_place(other)
+    }
+
+    /// Whether both lead to the same database, by whatever account.
+    pub fn is_same_place(&self, other: &Self) -> bool {
         let key = |address: &Self| {
-            let Self { host, port, user, database, .. } = address;
-            (host.to_lowercase(), *port, user.clone(), database.clone())
+            let Self { host, port, database, .. } = address;
+            (host.to_lowercase(), *port, database.clone())
         };
         key(self) == key(other)
     }

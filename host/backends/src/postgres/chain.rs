@@ -9,7 +9,7 @@ use super::client::{Argument, Cells, Client, Statement};
 use super::errors::Failure;
 use super::lease::{self, scope_parts};
 use super::{progress, schema, states};
-use crate::chain::{Broken, Head, Link, Linked, NewLink, Walk, link};
+use crate::chain::{Broken, Head, Link, Linked, NewLink, Walk, end_fits, link};
 
 const HEAD: &str = "SELECT id, sequence, hash,
          EXISTS (SELECT 1 FROM sandpiper.sandpiper_checkpoint AS kept WHERE kept.chain = head.id)
@@ -33,6 +33,8 @@ const CALLS: &str = "SELECT sequence, calls FROM sandpiper.sandpiper_entry
      ORDER BY sequence";
 const ORPHAN: &str = "SELECT chain FROM sandpiper.sandpiper_entry
      WHERE chain NOT IN (SELECT id FROM sandpiper.sandpiper_chain) LIMIT 1";
+const LAST: &str = "SELECT sequence, hash, body FROM sandpiper.sandpiper_entry
+     WHERE chain = $1 AND sequence >= $2 ORDER BY sequence";
 const WALK: &str =
     "SELECT sequence, hash, body FROM sandpiper.sandpiper_entry WHERE chain = $1 ORDER BY sequence";
 
@@ -303,14 +305,34 @@ async fn walked(client: &mut Client, scope: &Scope) -> Result<ChainReport, Failu
     let mut walk = Walk::new(scope);
     let broken = match found(client, scope).await? {
         Some(head) => along(client, scope, &head, &mut walk).await?,
-        // A scope without a head has no entries; entries without a head have lost it.
-        None => {
-            let orphan = client.one(ORPHAN, Vec::new()).await?;
-            let lost = || (Sequence(1), "a chain's recorded end is not there".to_owned());
-            orphan.rows.first().map(|_| lost())
-        }
+        None => headless(client).await?,
     };
     Ok(ChainReport { entries: walk.entries, broken })
+}
+
+/// A scope without a head has no entries; entries without a head have lost it.
+async fn headless(client: &mut Client) -> Result<Broken, Failure> {
+    let orphan = client.one(ORPHAN, Vec::new()).await?;
+    let lost = || (Sequence(1), "a chain's recorded end is not there".to_owned());
+    Ok(orphan.rows.first().map(|_| lost()))
+}
+
+/// Whether the newest entry fits the one before it and the recorded end; how many entries there are.
+pub(crate) async fn end(client: &mut Client, scope: &Scope) -> Result<ChainReport, Failure> {
+    client.one("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", Vec::new()).await?;
+    let report = ended(client, scope).await;
+    schema::roll_back(client).await;
+    report
+}
+
+async fn ended(client: &mut Client, scope: &Scope) -> Result<ChainReport, Failure> {
+    let Some(Row { id, head, .. }) = found(client, scope).await? else {
+        return Ok(ChainReport { entries: 0, broken: headless(client).await? });
+    };
+    let before = head.sequence.0.saturating_sub(1);
+    let answer = client.one(LAST, vec![id.into(), before.into()]).await?;
+    let links = answer.rows.iter().map(stored).collect::<Result<Vec<_>, _>>()?;
+    Ok(ChainReport { entries: head.sequence.0, broken: end_fits(scope, head, &links) })
 }
 
 async fn along(

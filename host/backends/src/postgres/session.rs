@@ -18,7 +18,7 @@ use super::errors::{Explain as _, Failure, ServerError, code, sql_error, target_
 use super::guard::Rules;
 use super::interrupt::Interrupt;
 use super::pings::Pings;
-use super::{chain, marks};
+use super::{chain, marks, preview};
 
 /// A session on a database.
 pub(crate) struct PostgresSession {
@@ -27,6 +27,8 @@ pub(crate) struct PostgresSession {
     transaction: Option<Transaction>,
     pub(super) interrupt: Interrupt,
     _pings: Pings,
+    /// Of a preview what is set anew for each of its changes.
+    renewed: Vec<(String, String)>,
     /// Why the transaction stands no more.
     ended: Option<String>,
     /// The first error in it, after which nothing but its end is possible.
@@ -64,6 +66,7 @@ impl PostgresSession {
             transaction,
             interrupt,
             _pings: pings,
+            renewed: Vec::new(),
             ended: None,
             failed: None,
             written: false,
@@ -72,6 +75,11 @@ impl PostgresSession {
             opened: 0,
             names: HashMap::new(),
         }
+    }
+
+    /// For a preview, with what is set anew for each of its changes.
+    pub(super) fn renewed_with(self, settings: Vec<(String, String)>) -> Self {
+        Self { renewed: settings, ..self }
     }
 
     /// Refuses a call when the transaction stands no more.
@@ -224,6 +232,12 @@ impl Session for PostgresSession {
 
     async fn stands(&mut self) -> Result<(), ProofError> {
         self.proven(false).await
+    }
+
+    async fn previewed(&mut self) -> Result<(), ProofError> {
+        self.proven(true).await?;
+        let mut client = self.end().await;
+        preview::renew(&mut client, &self.renewed).await.map_err(ProofError::Target)
     }
 
     async fn commit(mut self: Box<Self>, seal: Seal<'_>) -> Result<Option<Appended>, CommitError> {

@@ -130,8 +130,17 @@ impl Database {
 
     /// A new connection of the change's or of the host's own.
     pub(crate) fn open(&self, access: Access) -> rusqlite::Result<Writer> {
+        self.open_at(&self.path, access)
+    }
+
+    /// A new, empty database in memory, which is gone with the connection.
+    pub(crate) fn open_in_memory(&self) -> rusqlite::Result<Writer> {
+        self.open_at(Path::new(":memory:"), Access::Make)
+    }
+
+    fn open_at(&self, path: &Path, access: Access) -> rusqlite::Result<Writer> {
         let stopped = Arc::new(AtomicBool::new(false));
-        let mut connection = connection::open(&self.path, access, self.options.busy, stopped.clone())?;
+        let mut connection = connection::open(path, access, self.options.busy, stopped.clone())?;
         let guard = Guard::install(&mut connection)?;
         Ok(Writer {
             connection,

@@ -16,6 +16,7 @@ use crate::load::Changes;
 use crate::project::{self, Loaded, Memory, Options};
 use crate::systems::Systems;
 use crate::templates::Templates;
+use crate::waiting::Patience;
 
 /// What the files hold, and what the store says.
 pub(super) struct Looked {
@@ -85,16 +86,20 @@ impl Sandpiper {
 
 impl Looked {
     /// The project, if nothing is wrong with it: first what is wrong with its files, then what the store says.
-    pub(super) async fn opened(self, sandpiper: &Sandpiper) -> Result<Opened, Fault> {
+    pub(super) async fn opened(self, sandpiper: &Sandpiper, patience: Patience) -> Result<Opened, Fault> {
         let Self { mut loaded, asked } = self;
         let warnings = std::mem::take(&mut loaded.project.warnings);
         let project = loaded.into_result().map_err(|problems| {
             Fault::from_problems(problems.into_iter().chain(warnings.iter().cloned()).collect())
         })?;
-        let Asked { systems, states } = match asked {
+        let Asked { systems, mut states } = match asked {
             Some(asked) => asked?,
             None => sandpiper.asked(&project.config).await?,
         };
+        if matches!(states, Err(StoreError::Unreachable(_))) && !patience.is_none() {
+            sandpiper.await_store(&systems, patience).await?;
+            states = systems.store().states(&sandpiper.scope()).await;
+        }
         let known = matches!(states, Ok(Some(_))).then(|| systems.store().as_ref());
         let changes = Changes::load(project, &sandpiper.runtime, known).await?;
         let states = states?;
@@ -106,6 +111,7 @@ impl Looked {
             states,
             running,
             warnings,
+            patience,
         })
     }
 }

@@ -6,19 +6,23 @@ pub(crate) mod apply;
 pub mod audit;
 mod baseline;
 mod builder;
+mod doctor;
 mod drift;
 pub(crate) mod inspect;
 pub(crate) mod issue;
 mod lock;
 mod looked;
 mod plan;
+mod preview;
 mod status;
 pub(crate) mod undo;
 mod validate;
+mod wait;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sandpiper_engine::change::ChangeId;
 use sandpiper_engine::entry::{Entry, Record, Sequence, State};
@@ -48,6 +52,7 @@ use crate::secrets::Secrets;
 use crate::stopping::{Asked, Stopper};
 use crate::systems::Systems;
 use crate::templates::Templates;
+use crate::waiting::Patience;
 
 /// Which changes a command is about.
 #[derive(Debug, Clone, Default)]
@@ -71,6 +76,8 @@ pub struct Sandpiper {
     stopper: Stopper,
     stage: Option<String>,
     owner: Owner,
+    /// How long commands wait for systems to come up.
+    wait: Duration,
 }
 
 /// A project whose files were read, and what its store says.
@@ -83,6 +90,8 @@ struct Opened {
     /// Attempts that another run is at right now, by their `started` entry, and who it is.
     running: BTreeMap<Sequence, String>,
     warnings: Vec<Problem>,
+    /// How long the command still waits for systems to come up.
+    patience: Patience,
 }
 
 impl Sandpiper {
@@ -202,7 +211,8 @@ impl Sandpiper {
 
     /// Reads the files, and asks the store.
     async fn open(&self) -> Result<Opened, Fault> {
-        let opened = self.read_and_asked(false).await.opened(self).await?;
+        let patience = Patience::new(self.wait);
+        let opened = self.read_and_asked(false).await.opened(self, patience).await?;
         self.announce(&opened);
         Ok(opened)
     }
@@ -210,21 +220,27 @@ impl Sandpiper {
     /// Reads the files, asks the store, and plans. What is remembered of the files only counts where it shows that
     /// there is nothing to do.
     async fn open_and_plan(&self, select: &Select) -> Result<(Opened, Selection, Plan), Fault> {
+        let patience = Patience::new(self.wait);
         let looked = self.read_and_asked(true).await;
         let remembered = looked.loaded.remembered;
-        let mut found = self.plan_looked(looked, select).await;
+        let mut found = self.plan_looked(looked, select, patience).await;
         let is_enough = match &found {
             Ok((_, _, plan)) => !plan.has_work(),
             Err(fault) => fault.code.starts_with("store::"),
         };
         if remembered && !is_enough {
-            found = self.plan_looked(self.read_and_asked(false).await, select).await;
+            found = self.plan_looked(self.read_and_asked(false).await, select, patience).await;
         }
         found.inspect(|(opened, ..)| self.announce(opened))
     }
 
-    async fn plan_looked(&self, looked: Looked, select: &Select) -> Result<(Opened, Selection, Plan), Fault> {
-        let opened = looked.opened(self).await?;
+    async fn plan_looked(
+        &self,
+        looked: Looked,
+        select: &Select,
+        patience: Patience,
+    ) -> Result<(Opened, Selection, Plan), Fault> {
+        let opened = looked.opened(self, patience).await?;
         let selection = self.selection(select, &opened.changes)?;
         let plan = self.plan_of(&opened, &selection)?;
         Ok((opened, selection, plan))

@@ -240,6 +240,7 @@ fn shown(it: &Planned, prepared: Option<&Prepared>) -> PlanChange {
         mode: Some(ready.map_or(it.state.mode, |ready| ready.mode)),
         attempts: u32::from(it.action == Action::Undo),
         reason,
+        preview: None,
     }
 }
 

@@ -34,7 +34,7 @@ impl Builder {
 }
 
 impl Sandpiper {
-    async fn validate(&self) -> Finished<ValidateReport> {
+    pub(super) async fn validate(&self) -> Finished<ValidateReport> {
         let mut loaded = self.read_files(false);
         let mut problems = std::mem::take(&mut loaded.problems);
         problems.append(&mut loaded.project.warnings);

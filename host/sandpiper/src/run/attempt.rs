@@ -1,6 +1,6 @@
 //! One attempt, carried out: the commands of the engine's state machine, on the real store and target system.
 
-mod failure;
+pub(super) mod failure;
 
 use std::sync::Arc;
 use std::time::Instant;
