@@ -43,21 +43,21 @@ pub(crate) fn chain(end: Result<Option<ChainReport>, StoreError>) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use sandpiper_engine::diagnosis::Condition;
+    use sandpiper_engine::diagnosis::Health;
 
     use super::clock;
 
     #[test]
     fn a_clock_is_held_against_the_time_that_the_question_took() {
-        for (server, condition) in [
-            (1_000, Condition::Good),
-            (6_900, Condition::Good),
-            (7_000, Condition::Odd),
-            (-4_000, Condition::Odd),
-            (302_000, Condition::Bad),
-            (-299_000, Condition::Bad),
+        for (server, health) in [
+            (1_000, Health::Good),
+            (6_900, Health::Good),
+            (7_000, Health::Odd),
+            (-4_000, Health::Odd),
+            (302_000, Health::Bad),
+            (-299_000, Health::Bad),
         ] {
-            assert_eq!(clock(server, 1_000, 2_000).condition, condition, "{server}");
+            assert_eq!(clock(server, 1_000, 2_000).health, health, "{server}");
         }
         assert!(clock(-9_000, 1_000, 2_000).message.contains("10 s behind"));
     }

@@ -126,7 +126,7 @@ impl Observer for Watch {
                 state.tasks.retain(|task| task.id.as_deref() != Some(*id));
             }
             Event::Awaiting { what, answer: Some(answer), waited, limit } => {
-                let left = whole(limit.saturating_sub(*waited).as_secs());
+                let left = whole(limit.saturating_sub(*waited).as_secs_f64().ceil() as u64);
                 let line = format!("waiting up to {left} more for {}: {}", clean(what), clean(answer));
                 self.shared.say(&mut state, &line);
             }

@@ -2,7 +2,7 @@
 
 /// How something is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Condition {
+pub enum Health {
     /// As it should be.
     Good,
     /// Odd, but nothing fails because of it.
@@ -19,7 +19,7 @@ pub struct Finding {
     /// Which thing of the system, in one word: `reachable`, `rights`.
     pub aspect: &'static str,
     /// How it is.
-    pub condition: Condition,
+    pub health: Health,
     /// What was found: a lower-case fragment, identifiers in backticks.
     pub message: String,
     /// How to mend it.
@@ -29,17 +29,17 @@ pub struct Finding {
 impl Finding {
     /// It is as it should be.
     pub fn good(aspect: &'static str, message: impl Into<String>) -> Self {
-        Self { aspect, condition: Condition::Good, message: message.into(), help: None }
+        Self { aspect, health: Health::Good, message: message.into(), help: None }
     }
 
     /// It is odd, but stops nothing.
     pub fn odd(aspect: &'static str, message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self { aspect, condition: Condition::Odd, message: message.into(), help: Some(help.into()) }
+        Self { aspect, health: Health::Odd, message: message.into(), help: Some(help.into()) }
     }
 
     /// It is wrong.
     pub fn bad(aspect: &'static str, message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self { aspect, condition: Condition::Bad, message: message.into(), help: Some(help.into()) }
+        Self { aspect, health: Health::Bad, message: message.into(), help: Some(help.into()) }
     }
 
     /// Things that were not looked at, because another one is wrong.
@@ -48,12 +48,8 @@ impl Finding {
         because: &str,
     ) -> impl Iterator<Item = Self> {
         let message = format!("not looked at: `{because}` failed");
-        let unknown = move |aspect| Self {
-            aspect,
-            condition: Condition::Unknown,
-            message: message.clone(),
-            help: None,
-        };
+        let unknown =
+            move |aspect| Self { aspect, health: Health::Unknown, message: message.clone(), help: None };
         aspects.into_iter().map(unknown)
     }
 }

@@ -1,6 +1,6 @@
 //! What was looked at, and how to mend what is wrong.
 
-use sandpiper::engine::diagnosis::Condition;
+use sandpiper::engine::diagnosis::Health;
 use sandpiper::report::DoctorReport;
 
 use super::style::{Ink, clean, count};
@@ -11,23 +11,23 @@ impl Body for DoctorReport {
     fn text(&self, view: View) -> String {
         let mut table = Table::default();
         for check in &self.checks {
-            let (mark, ink) = match check.condition {
-                Condition::Good => ("✓", Ink::Good),
-                Condition::Odd => ("!", Ink::Odd),
-                Condition::Bad => ("✗", Ink::Bad),
-                Condition::Unknown => ("•", Ink::Faint),
+            let (mark, ink) = match check.health {
+                Health::Good => ("✓", Ink::Good),
+                Health::Odd => ("!", Ink::Odd),
+                Health::Bad => ("✗", Ink::Bad),
+                Health::Unknown => ("•", Ink::Faint),
             };
             table.row(0, vec![Cell::mark(mark).ink(ink), Cell::new(&check.name), Cell::new(&check.message)]);
             if let Some(help) = &check.help {
                 table.line(format!("    {} {}", view.palette.paint(Ink::Link, "help:"), clean(help)));
             }
         }
-        let of = |condition| self.checks.iter().filter(|check| check.condition == condition).count();
+        let of = |health| self.checks.iter().filter(|check| check.health == health).count();
         let mut parts = vec![count(self.checks.len(), "check")];
-        for (condition, words) in
-            [(Condition::Bad, "failed"), (Condition::Unknown, "not looked at"), (Condition::Odd, "odd")]
+        for (health, words) in
+            [(Health::Bad, "failed"), (Health::Unknown, "not looked at"), (Health::Odd, "odd")]
         {
-            match of(condition) {
+            match of(health) {
                 0 => {}
                 many => parts.push(format!("{many} {words}")),
             }
@@ -49,19 +49,19 @@ mod tests {
 
     use super::*;
 
-    fn check(name: &str, condition: Condition, help: Option<&str>) -> Check {
-        let ok = matches!(condition, Condition::Good | Condition::Odd);
+    fn check(name: &str, health: Health, help: Option<&str>) -> Check {
+        let ok = matches!(health, Health::Good | Health::Odd);
         let (name, message) = (name.to_owned(), "found".to_owned());
-        Check { name, ok, message, help: help.map(str::to_owned), condition }
+        Check { name, ok, message, help: help.map(str::to_owned), health }
     }
 
     #[test]
     fn each_check_has_a_mark_and_what_is_wrong_how_to_mend_it() {
         let report = DoctorReport {
             checks: vec![
-                check("changes", Condition::Good, None),
-                check("store.rights", Condition::Bad, Some("grant it")),
-                check("store.chain", Condition::Unknown, None),
+                check("changes", Health::Good, None),
+                check("store.rights", Health::Bad, Some("grant it")),
+                check("store.chain", Health::Unknown, None),
             ],
         };
         let expected = "\
@@ -72,7 +72,7 @@ mod tests {
 3 checks, 1 failed, 1 not looked at
 ";
         assert_eq!(report.text(View::default()), expected);
-        let well = DoctorReport { checks: vec![check("a", Condition::Good, None)] };
+        let well = DoctorReport { checks: vec![check("a", Health::Good, None)] };
         assert_eq!(well.text(View::default()), "✓ a  found\n1 check, all is well\n");
     }
 }

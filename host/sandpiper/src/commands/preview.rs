@@ -9,7 +9,7 @@ use super::apply::on_a_thread;
 use super::plan::Made;
 use super::{Opened, Sandpiper, Select};
 use crate::process::is_gone;
-use crate::report::{Exit, Finished, PlanAction, PlanReport, Preview};
+use crate::report::{Exit, Finished, PlanAction, PlanReport};
 use crate::run::preview::{self, Previewing, Seen};
 use crate::stopping::Asked;
 
@@ -97,14 +97,13 @@ impl Sandpiper {
         for change in finished.body.stages.iter_mut().flat_map(|stage| &mut stage.changes) {
             let id = sandpiper_engine::change::ChangeId::new(&change.id).ok();
             let preview = id.and_then(|id| changes.remove(&id));
-            change.preview = Some(preview.unwrap_or_else(Preview::default));
+            change.preview = Some(preview.unwrap_or_default());
         }
         let of_plan = match check {
             true => finished.exit,
             false => Exit::Done,
         };
-        let told = fault.as_ref().filter(|fault| fault.code == "interrupted");
-        let of_preview = match (told.and(self.stopper.asked()), &fault) {
+        let of_preview = match (self.stopper.asked(), &fault) {
             (Some(asked), _) => Asked::exit(asked),
             (None, Some(fault)) => Exit::in_a_run(fault),
             (None, None) => Exit::Done,

@@ -4,6 +4,7 @@ use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use sandpiper_engine::diagnosis::{Finding, Health};
 use sandpiper_engine::digest::Digest;
 use sandpiper_engine::entry::{Sequence, State};
 use sandpiper_engine::store::{
@@ -37,6 +38,23 @@ pub fn a_place_without_a_store_stays_empty(place: &dyn StorePlace) {
     assert_eq!(run(store.entries(&EntryQuery::all(scope()))).unwrap(), []);
     assert_eq!(run(place.open().states(&scope())).unwrap(), None, "looking made a store");
     assert!(run(store.identity()).is_err());
+}
+
+/// Before it is made, which a look does not do, and after.
+pub fn a_sound_store_is_found_sound(place: &dyn StorePlace) {
+    let found = |store: &dyn Store| {
+        let findings = run(store.diagnose(&scope()));
+        assert_eq!(findings[0].aspect, "reachable");
+        let wrong = findings.iter().filter(|it| matches!(it.health, Health::Bad | Health::Unknown));
+        assert_eq!(wrong.collect::<Vec<_>>(), Vec::<&Finding>::new());
+    };
+    let store = place.open();
+    found(&*store);
+    assert_eq!(run(store.states(&scope())).unwrap(), None, "a look made it");
+    let store = made(place);
+    let lease = taken(&*store, "main");
+    run(store.append(&lease, &[always("a", State::Started), always("a", State::Applied)])).unwrap();
+    found(&*store);
 }
 
 /// Hosts that meet on an empty place make one store, with one identity, that all of them can write to.

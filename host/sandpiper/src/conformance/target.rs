@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use sandpiper_engine::diagnosis::{Finding, Health};
 use sandpiper_engine::entry::{AttemptId, Mode};
 use sandpiper_runtime::sql::SqlError;
 use sandpiper_runtime::target::{CommitError, Opening, Seal, Session, Target, TargetError};
@@ -195,6 +196,35 @@ pub fn a_session_for_looking_cannot_write(place: &dyn TargetPlace) {
     }
     run(session.close()).unwrap();
     assert_eq!(count(place), ["0"]);
+}
+
+/// Each change of it finds what the ones before did, and what a session of its own would find; nothing is left.
+pub fn a_preview_leaves_nothing_behind(place: &dyn TargetPlace) {
+    let target = place.open();
+    let mut session = run(target.open(&Opening::Preview)).unwrap();
+    for statement in ["CREATE TABLE t (n INTEGER)", "INSERT INTO t VALUES (1)", "INSERT INTO t VALUES (2)"] {
+        Calls(&mut *session).done(statement);
+        run(session.previewed()).unwrap();
+    }
+    assert_eq!(Calls(&mut *session).all("SELECT n FROM t", &[]).unwrap().len(), 2);
+    Calls(&mut *session).denied("COMMIT");
+    run(session.close()).unwrap();
+    assert!(!marker_of(&*target, "preview"));
+    // As if it had never been: the table can be made.
+    with_table(place);
+    assert_eq!(count(place), ["0"]);
+}
+
+/// Before anything was made in it, and after.
+pub fn a_sound_system_is_found_sound(place: &dyn TargetPlace) {
+    let found = |target: &dyn Target| {
+        let findings = run(target.diagnose());
+        assert_eq!(findings[0].aspect, "reachable");
+        let wrong = findings.iter().filter(|it| matches!(it.health, Health::Bad | Health::Unknown));
+        assert_eq!(wrong.collect::<Vec<_>>(), Vec::<&Finding>::new());
+    };
+    found(&*place.open());
+    found(&*with_table(place));
 }
 
 /// What is lost of it shows, and nothing of it remains.

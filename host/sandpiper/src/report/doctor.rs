@@ -1,6 +1,6 @@
 //! What `doctor` finds.
 
-use sandpiper_engine::diagnosis::{Condition, Finding};
+use sandpiper_engine::diagnosis::{Finding, Health};
 use serde::{Serialize, Serializer};
 
 use crate::secrets::Secrets;
@@ -25,29 +25,29 @@ pub struct Check {
     pub help: Option<String>,
     /// `good`, `odd`, `bad`, or `unknown` where something before it kept it from being looked at.
     #[serde(serialize_with = "in_a_word")]
-    pub condition: Condition,
+    pub health: Health,
 }
 
 impl Check {
     /// A finding about something, free of secrets.
     pub(crate) fn new(of: &str, finding: Finding, secrets: &Secrets) -> Self {
-        let Finding { aspect, condition, message, help } = finding;
+        let Finding { aspect, health, message, help } = finding;
         let name = if of.is_empty() { aspect.to_owned() } else { format!("{of}.{aspect}") };
         Self {
             name,
-            ok: matches!(condition, Condition::Good | Condition::Odd),
+            ok: matches!(health, Health::Good | Health::Odd),
             message: secrets.redact(&message).into_owned(),
             help: help.filter(|help| !help.is_empty()).map(|help| secrets.redact(&help).into_owned()),
-            condition,
+            health,
         }
     }
 }
 
-fn in_a_word<S: Serializer>(condition: &Condition, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(match condition {
-        Condition::Good => "good",
-        Condition::Odd => "odd",
-        Condition::Bad => "bad",
-        Condition::Unknown => "unknown",
+fn in_a_word<S: Serializer>(health: &Health, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(match health {
+        Health::Good => "good",
+        Health::Odd => "odd",
+        Health::Bad => "bad",
+        Health::Unknown => "unknown",
     })
 }

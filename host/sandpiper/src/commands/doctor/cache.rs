@@ -53,7 +53,7 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
 
-    use sandpiper_engine::diagnosis::Condition;
+    use sandpiper_engine::diagnosis::Health;
 
     use super::look;
 
@@ -61,16 +61,15 @@ mod tests {
     fn a_folder_that_others_may_write_to_is_odd_and_one_that_is_missing_is_not_made() {
         let parent = tempfile::tempdir().unwrap();
         let folder = parent.path().join("a/b");
-        assert_eq!(look(Some(&folder)).condition, Condition::Good);
+        assert_eq!(look(Some(&folder)).health, Health::Good);
         assert!(!folder.exists());
         fs::create_dir_all(&folder).unwrap();
-        for (mode, condition) in [(0o700, Condition::Good), (0o770, Condition::Odd), (0o702, Condition::Odd)]
-        {
+        for (mode, health) in [(0o700, Health::Good), (0o770, Health::Odd), (0o702, Health::Odd)] {
             fs::set_permissions(&folder, fs::Permissions::from_mode(mode)).unwrap();
-            assert_eq!(look(Some(&folder)).condition, condition, "{mode:o}");
+            assert_eq!(look(Some(&folder)).health, health, "{mode:o}");
         }
         fs::write(parent.path().join("file"), "").unwrap();
-        assert_eq!(look(Some(&parent.path().join("file/cache"))).condition, Condition::Odd);
-        assert_eq!(look(None).condition, Condition::Odd);
+        assert_eq!(look(Some(&parent.path().join("file/cache"))).health, Health::Odd);
+        assert_eq!(look(None).health, Health::Odd);
     }
 }

@@ -4,7 +4,7 @@ mod cache;
 
 use std::sync::Arc;
 
-use sandpiper_engine::diagnosis::{Condition, Finding};
+use sandpiper_engine::diagnosis::{Finding, Health};
 use sandpiper_engine::fault::{Fault, Problem, Severity};
 use sandpiper_engine::scope::SystemName;
 use sandpiper_engine::store::{LockStatus, Store};
@@ -65,7 +65,7 @@ impl Sandpiper {
         let mut checks = Checks { secrets: self.secrets.clone(), found: Vec::new() };
         checks.add("", self.configuration());
         let changes = self.changes().await;
-        let are_sound = changes.condition != Condition::Bad;
+        let are_sound = changes.health != Health::Bad;
         checks.add("", changes);
         checks.add("", cache::look(self.memory.as_deref().and_then(std::path::Path::parent)));
         match Systems::new(&self.config) {
@@ -80,7 +80,7 @@ impl Sandpiper {
 
     async fn look_at(&self, systems: &Systems, are_sound: bool, checks: &mut Checks) {
         let store = systems.store().diagnose(&self.scope()).await;
-        let is_there = store.iter().all(|finding| finding.condition != Condition::Bad);
+        let is_there = store.iter().all(|finding| finding.health != Health::Bad);
         checks.extend("store", store);
         match is_there {
             true => checks.add("store", self.held(&**systems.store()).await),
