@@ -20,7 +20,7 @@ fn a_target_system_that_comes_up_in_time_is_used() {
     assert!(!running.has_ended() && !project.has(".sandpiper"), "nothing is done meanwhile");
     std::fs::create_dir(project.path("volume")).unwrap();
     let outcome = running.wait().exits(0);
-    for words in ["more for `target`: `target`: the folder of", "`target` is up after"] {
+    for words in ["more for `target`: the folder of", "`target` is up after"] {
         assert!(outcome.stderr.contains(words), "`{words}` is not in\n{outcome}");
     }
     assert_eq!(project.state("a"), "applied");

@@ -85,7 +85,11 @@ impl Awaited {
             Self::Target(name, target) => match target.check().await {
                 // Somebody is at work on it: so it is up.
                 Ok(()) | Err(TargetError::Busy(_)) => Ok(()),
-                Err(TargetError::Unreachable(why)) => Err(Down::NotYet(why)),
+                Err(TargetError::Unreachable(why)) => {
+                    // Some say their own name first.
+                    let said = why.strip_prefix(&format!("`{name}`: ")).map(str::to_owned);
+                    Err(Down::NotYet(said.unwrap_or(why)))
+                }
                 Err(error) => Err(Down::Never(of_system(error.into(), name.as_str()))),
             },
         }

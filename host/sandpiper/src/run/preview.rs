@@ -82,9 +82,8 @@ pub(crate) async fn run(previewing: &Previewing) -> Seen {
             if previewing.stopper.asked().is_some() {
                 seen.fault = Some(Stopper::fault(&format!("change `{id}` was previewed")));
             }
-            if let Some(fault) = &seen.fault {
-                let why = format!("the preview ended before it: {}", fault.message);
-                seen.changes.insert(id.clone(), Preview::not_run(why));
+            if seen.fault.is_some() {
+                seen.changes.insert(id.clone(), Preview::not_run("the preview ended before it".to_owned()));
                 continue;
             }
             let Some(ready) = previewing.readied.get(id) else { continue };
