@@ -86,7 +86,7 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) stage: Option<String>,
     /// Only this tenant
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, hide_short_help = true, value_name = "NAME")]
     pub(crate) tenant: Option<String>,
     /// Read every file again, whatever the cache knows
     #[arg(long, global = true, hide_short_help = true)]
@@ -273,7 +273,7 @@ Examples:
     /// See or release the locks of the stages
     #[command(subcommand, arg_required_else_help = true)]
     Lock(LockCommand),
-    /// Check every system, and say how to mend what is wrong; changes nothing
+    /// Check every system, and say how to mend what is wrong
     #[command(after_long_help = "Examples:\n  sandpiper doctor\n  sandpiper doctor --format json")]
     Doctor,
     /// Show what a component is, and what it may touch
