@@ -19,6 +19,7 @@ use super::guard::Rules;
 use super::interrupt::Interrupt;
 use super::pings::Pings;
 use super::{chain, marks};
+use crate::crash;
 
 /// A session on a database.
 pub(crate) struct PostgresSession {
@@ -279,7 +280,10 @@ async fn mark<'a>(
     attempts: &'a [AttemptId],
 ) -> Result<(), TargetError> {
     own.extend(attempts.iter().flat_map(marks::write));
-    let answers = client.batch(&own).await.in_target()?;
+    crash::before("postgres marker");
+    let answers = client.batch(&own).await;
+    crash::after("postgres marker");
+    let answers = answers.in_target()?;
     // Each is written by one statement, and looked for by the next.
     let looks = answers.iter().rev().step_by(2).take(attempts.len());
     match looks.into_iter().any(|answer| answer.rows.is_empty()) {
@@ -326,7 +330,10 @@ async fn commit(
             })?)
         }
     };
-    match client.one("COMMIT", Vec::new()).await {
+    crash::before("postgres commit");
+    let committed = client.one("COMMIT", Vec::new()).await;
+    crash::after("postgres commit");
+    match committed {
         Ok(answer) if answer.tag == "COMMIT" => Ok(sealed),
         Ok(_) => Err(CommitError::Violated("the server rolled the transaction back".to_owned())),
         Err(Failure::Server(error, _)) => Err(refused(*error)),
