@@ -18,6 +18,7 @@ mod guarantees;
 mod modes;
 mod moved;
 mod nothing_to_do;
+mod own_transactions;
 mod precedence;
 mod preview;
 mod resolve;

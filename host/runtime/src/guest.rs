@@ -257,6 +257,9 @@ pub enum CallError {
     /// A statement ended the transaction that the host began.
     #[error("the transaction was ended by the change itself: {0}")]
     TransactionEnded(String),
+    /// Outside of a transaction of the host's it left one of its own open, which was rolled back.
+    #[error("the change left a transaction open, which was rolled back")]
+    LeftOpen,
     /// It was stopped from outside.
     #[error("the change was stopped")]
     Stopped(StopReason),

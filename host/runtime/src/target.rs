@@ -199,6 +199,12 @@ pub trait Session: Send {
         self.prove().await
     }
 
+    /// Whether a transaction is open now that a `direct` change began itself, as the system says.
+    async fn has_open_transaction(&mut self) -> bool;
+
+    /// Rolls back what a `direct` change left open after a call. Gives whether there was anything.
+    async fn roll_back_left_open(&mut self) -> bool;
+
     /// Keeps how far a step is inside of the transaction that a `direct` change began itself, where the store is in that
     /// very database: there another connection would wait for this transaction. `None` where the store can keep it.
     async fn keep_step(

@@ -3,17 +3,18 @@
 //! Every command gives a [`Finished`], whose body is one of the types here. The command line prints it, for people or
 //! as JSON; an application that embeds the library reads it.
 
+mod audit;
 mod doctor;
 mod kept;
 mod preview;
+mod status;
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use sandpiper_engine::change::ChangeId;
-use sandpiper_engine::digest::Digest;
-use sandpiper_engine::entry::{Entry, Mode, RecordedError, Sequence, State};
+use sandpiper_engine::entry::{Mode, RecordedError, State};
 use sandpiper_engine::fault::{Effect, Fault, Problem};
 use sandpiper_engine::file_name::Order;
 use sandpiper_engine::scope::SystemName;
@@ -22,9 +23,11 @@ use serde::Serialize;
 
 pub use crate::exit::Exit;
 pub use crate::undo_report::{UndoCounts, UndoReport};
+pub use audit::{EntriesReport, EntryReport, HistoryReport, VerifyReport};
 pub use doctor::{Check, DoctorReport};
 pub use kept::{ArtifactReport, CallReport, PruneReport};
 pub use preview::{Preview, PreviewOutcome};
+pub use status::{Drift, StatusChange, StatusReport, StatusStage};
 
 /// A command that has ended.
 #[derive(Debug, Clone)]
@@ -262,73 +265,6 @@ pub enum PlanAction {
     NotReached,
 }
 
-/// What `status` gives.
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct StatusReport {
-    /// Stage by stage; applied changes without a file stand in the stage where they were applied.
-    pub stages: Vec<StatusStage>,
-    /// How many changes are not applied.
-    pub pending: usize,
-    /// How many need a person.
-    pub issues: usize,
-    /// The changes that count as applied, and whose `verify` says otherwise; none where they were not asked.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub drift: Option<Vec<Drift>>,
-}
-
-/// A change that counts as applied, and whose `verify` says otherwise.
-#[derive(Debug, Clone, Serialize)]
-pub struct Drift {
-    /// The change.
-    pub id: String,
-    /// What its `verify` says: `not-applied`, `partly-applied`, or `unknown` where it cannot tell.
-    pub verdict: Verdict,
-    /// Why it cannot tell.
-    pub message: Option<String>,
-}
-
-/// A stage with the states of its changes.
-#[derive(Debug, Clone, Serialize)]
-pub struct StatusStage {
-    /// Its name.
-    pub name: String,
-    /// Its changes, in order.
-    pub changes: Vec<StatusChange>,
-}
-
-/// A change with its state.
-#[derive(Debug, Clone, Serialize)]
-pub struct StatusChange {
-    /// Its identity.
-    pub id: String,
-    /// Its place in the stage.
-    pub order: String,
-    /// Its name; where there is no file, the one that was recorded.
-    pub name: String,
-    /// Who wrote it.
-    pub author: String,
-    /// The system that it is applied to.
-    pub target_system: String,
-    /// What the audit says of it; null when it was never tried.
-    pub state: Option<State>,
-    /// The digest of its file, or of what was applied where there is none.
-    pub digest: Digest,
-    /// It was edited since it was applied.
-    pub modified: bool,
-    /// It is applied, and there is no file.
-    pub missing: bool,
-    /// It was only built again, or its line endings changed.
-    pub rebuilt: bool,
-    /// Whether a person has to look at it.
-    pub blocked: bool,
-    /// Whether its condition, or its stage's, leaves it out.
-    pub excluded: bool,
-    /// When it was applied.
-    pub applied_at: Option<Timestamp>,
-    /// How long that took.
-    pub duration_ms: Option<u64>,
-}
-
 /// What `validate` gives.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct ValidateReport {
@@ -368,118 +304,6 @@ pub struct Issue {
     pub doubtful_step: Option<u64>,
     /// What to do next.
     pub help: String,
-}
-
-/// What `audit list`, `issue resolve`, `lock release` and the like give.
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct EntriesReport {
-    /// Newest last.
-    pub entries: Vec<EntryReport>,
-}
-
-/// What `audit show` gives.
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct HistoryReport {
-    /// The newest entry with a state.
-    pub entry: Option<EntryReport>,
-    /// All entries of the change, newest last.
-    pub history: Vec<EntryReport>,
-    /// The calls of an attempt, where they were asked for: of the newest, or of the one that was named.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub calls: Option<Vec<CallReport>>,
-    /// The file that was written, where one was asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub artifact: Option<ArtifactReport>,
-}
-
-/// An entry of the audit.
-#[derive(Debug, Clone, Serialize)]
-#[expect(
-    missing_docs,
-    reason = "the fields are those of `sandpiper_engine::entry::Record`, which documents them"
-)]
-pub struct EntryReport {
-    pub sequence: Sequence,
-    pub run_id: String,
-    pub attempt_id: Option<String>,
-    pub service: String,
-    pub environment: String,
-    pub tenant: Option<String>,
-    pub change_id: String,
-    pub stage: String,
-    pub order: String,
-    pub name: String,
-    pub author: String,
-    pub state: Option<State>,
-    pub attempt: Option<u32>,
-    pub target_system: String,
-    pub mode: Option<Mode>,
-    pub recovery: sandpiper_engine::change::Recovery,
-    pub digest: Digest,
-    pub template_digest: Option<Digest>,
-    pub started_at: Timestamp,
-    pub finished_at: Option<Timestamp>,
-    pub duration_ms: Option<u64>,
-    pub host: String,
-    pub operator: String,
-    pub reason: Option<String>,
-    pub token: u64,
-    pub error: Option<RecordedError>,
-    pub labels: serde_json::Map<String, serde_json::Value>,
-    pub calls: u64,
-    pub calls_cut: bool,
-    pub version: String,
-    pub hash: Digest,
-}
-
-impl From<Entry> for EntryReport {
-    fn from(entry: Entry) -> Self {
-        let Entry { sequence, token, record, hash } = entry;
-        Self {
-            sequence,
-            run_id: record.run_id,
-            attempt_id: record.attempt_id.map(|id| id.0.as_ref().to_owned()),
-            service: record.scope.service,
-            environment: record.scope.environment,
-            tenant: record.scope.tenant,
-            change_id: record.change_id.as_str().to_owned(),
-            stage: record.stage.as_str().to_owned(),
-            order: record.order.as_str().to_owned(),
-            name: record.name,
-            author: record.author,
-            state: record.state,
-            attempt: record.attempt,
-            target_system: record.target_system.as_str().to_owned(),
-            mode: record.mode,
-            recovery: record.recovery,
-            digest: record.digest,
-            template_digest: record.template_digest,
-            started_at: record.started_at,
-            finished_at: record.finished_at,
-            duration_ms: record.duration_ms,
-            host: record.host,
-            operator: record.operator,
-            reason: record.reason,
-            token: token.0,
-            error: record.error,
-            labels: record.labels.into_iter().map(|(name, value)| (name, value.into())).collect(),
-            calls: record.calls,
-            calls_cut: record.calls_cut,
-            version: record.version,
-            hash,
-        }
-    }
-}
-
-/// What `audit verify` gives.
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct VerifyReport {
-    /// Whether the whole chain fits.
-    pub valid: bool,
-    /// How many entries were read.
-    pub entries: u64,
-    /// The first entry that does not fit.
-    pub first_broken: Option<Sequence>,
 }
 
 /// What `lock status` and `lock release` give.

@@ -13,6 +13,7 @@ use sandpiper_engine::store::Store;
 use sandpiper_runtime::target::Target;
 
 use crate::config::{Config, StoreConfig, SystemConfig, SystemKind};
+use crate::stopping::Stopper;
 
 /// The configuration's key of the audit store.
 const STORE: &str = "store";
@@ -40,8 +41,9 @@ pub(crate) struct Systems {
 
 impl Systems {
     /// Nothing is opened yet.
-    pub(crate) fn new(config: &Config) -> Result<Self, Fault> {
-        let databases = Databases::new(Options { busy: config.lock.wait, ..Options::default() });
+    pub(crate) fn new(config: &Config, stopper: &Stopper) -> Result<Self, Fault> {
+        let options = Options { busy: config.lock.wait, ..Options::default() };
+        let databases = Databases::new(options).hurried_by(stopper.grace_is_over());
         let configured: BTreeMap<SystemName, SystemConfig> =
             config.systems.iter().map(|system| (system.name.clone(), system.clone())).collect();
         let servers = postgres::Databases::new();

@@ -10,6 +10,7 @@ use super::errors::Failure;
 use super::lease::{self, scope_parts};
 use super::{progress, schema, states};
 use crate::chain::{Broken, Head, Link, Linked, NewLink, Walk, end_fits, link};
+use crate::crash;
 
 const HEAD: &str = "SELECT id, sequence, hash,
          EXISTS (SELECT 1 FROM sandpiper.sandpiper_checkpoint AS kept WHERE kept.chain = head.id)
@@ -96,7 +97,10 @@ pub(crate) async fn append(
     drafts: &[Draft],
 ) -> Result<Appended, Refused> {
     let (row, linked) = linked(client, lease, drafts, Vec::new()).await?;
-    client.batch(&written(&row, &linked)).await?;
+    crash::before("postgres entries");
+    let done = client.batch(&written(&row, &linked)).await;
+    crash::after("postgres entries");
+    done?;
     Ok(Appended(linked.entries))
 }
 
@@ -116,7 +120,10 @@ pub(crate) async fn append_alone(
     };
     let mut statements = written(&row, &linked);
     statements.push(Statement::plain("COMMIT"));
-    match client.batch(&statements).await {
+    crash::before("postgres append");
+    let committed = client.batch(&statements).await;
+    crash::after("postgres append");
+    match committed {
         Ok(_) => Ok(Appended(linked.entries)),
         Err(Failure::Lost(_)) => Err(Unfinished::Unknown(Appended(linked.entries))),
         Err(failure) => {

@@ -4,13 +4,14 @@
 //! Statements are never named and results come as text, so that this works through a pooler that gives each transaction
 //! another connection, and for every type that a server has.
 
-use std::borrow::Cow;
+mod answer;
+mod reading;
+mod statement;
+
 use std::io;
 
-use bytes::Bytes;
-use fallible_iterator::FallibleIterator as _;
 use postgres_protocol::IsNull;
-use postgres_protocol::message::backend::{DataRowBody, Message, RowDescriptionBody};
+use postgres_protocol::message::backend::Message;
 use postgres_protocol::message::frontend::{self, BindError};
 
 use sandpiper_runtime::guest::Level;
@@ -18,6 +19,10 @@ use sandpiper_runtime::guest::Level;
 use super::connect::Canceller;
 use super::errors::{Failure, ServerError};
 use super::wire::Wire;
+pub(crate) use answer::{Answer, Cells, Field, affected};
+use answer::{cells, fields};
+use reading::{Keep, Reading, Taken};
+pub(crate) use statement::{Argument, Statement};
 
 /// How many notices are kept until somebody asks for them.
 const MOST_NOTICES: usize = 1000;
@@ -60,137 +65,6 @@ impl Notice {
             _ => Level::Info,
         }
     }
-}
-
-/// A statement with its arguments, as it is sent.
-pub(crate) struct Statement<'a> {
-    pub(crate) text: &'a str,
-    pub(crate) arguments: Vec<Argument<'a>>,
-}
-
-/// A value of a parameter, in the type that the statement gives it.
-#[derive(Debug, Clone)]
-pub(crate) enum Argument<'a> {
-    Null,
-    /// In its text form.
-    Text(Cow<'a, str>),
-    /// Of the type `bytea`.
-    Bytes(&'a [u8]),
-}
-
-impl<'a> From<&'a str> for Argument<'a> {
-    fn from(text: &'a str) -> Self {
-        Self::Text(text.into())
-    }
-}
-
-impl From<String> for Argument<'_> {
-    fn from(text: String) -> Self {
-        Self::Text(text.into())
-    }
-}
-
-impl From<i64> for Argument<'_> {
-    fn from(number: i64) -> Self {
-        Self::Text(number.to_string().into())
-    }
-}
-
-impl From<u64> for Argument<'_> {
-    fn from(number: u64) -> Self {
-        Self::Text(number.to_string().into())
-    }
-}
-
-impl<'a> From<&'a [u8]> for Argument<'a> {
-    fn from(bytes: &'a [u8]) -> Self {
-        Self::Bytes(bytes)
-    }
-}
-
-impl<'a, T: Into<Argument<'a>>> From<Option<T>> for Argument<'a> {
-    fn from(value: Option<T>) -> Self {
-        value.map_or(Self::Null, Into::into)
-    }
-}
-
-impl<'a> Statement<'a> {
-    /// A statement with its arguments.
-    pub(crate) fn new(text: &'a str, arguments: impl Into<Vec<Argument<'a>>>) -> Self {
-        Self { text, arguments: arguments.into() }
-    }
-
-    /// A statement without any.
-    pub(crate) fn plain(text: &'a str) -> Self {
-        Self { text, arguments: Vec::new() }
-    }
-}
-
-/// What came of one statement.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Answer {
-    pub(crate) fields: Vec<Field>,
-    pub(crate) rows: Vec<Cells>,
-    /// What the server says was done: `INSERT 0 1`.
-    pub(crate) tag: String,
-    /// Whether the portal has more rows.
-    pub(crate) suspended: bool,
-}
-
-/// A column, as the server describes it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Field {
-    pub(crate) name: String,
-    pub(crate) kind: u32,
-}
-
-/// The cells of a row, in their text form.
-#[derive(Debug, Clone)]
-pub(crate) struct Cells(Vec<Option<Bytes>>);
-
-impl Cells {
-    /// All of them.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = Option<&[u8]>> {
-        self.0.iter().map(|cell| cell.as_deref())
-    }
-
-    /// About how many bytes they take.
-    pub(crate) fn size(&self) -> usize {
-        self.iter().map(|cell| cell.map_or(0, <[u8]>::len) + 32).sum()
-    }
-
-    /// A cell of the host's own tables; an error names its place.
-    pub(crate) fn optional(&self, column: usize) -> Result<Option<&str>, Failure> {
-        let damaged = |what: &str| Failure::Refused(format!("column {} {what}", column + 1));
-        let cell = self.0.get(column).ok_or_else(|| damaged("is not there"))?;
-        cell.as_deref().map(|bytes| std::str::from_utf8(bytes).map_err(|_| damaged("is no text"))).transpose()
-    }
-
-    pub(crate) fn text(&self, column: usize) -> Result<&str, Failure> {
-        self.optional(column)?.ok_or_else(|| Failure::Refused(format!("column {} is null", column + 1)))
-    }
-
-    pub(crate) fn number(&self, column: usize) -> Result<u64, Failure> {
-        let text = self.text(column)?;
-        text.parse().map_err(|_| Failure::Refused(format!("column {} holds `{text}`, no number", column + 1)))
-    }
-
-    pub(crate) fn flag(&self, column: usize) -> Result<bool, Failure> {
-        Ok(self.text(column)? == "t")
-    }
-
-    /// A cell of the type `bytea`.
-    pub(crate) fn bytes(&self, column: usize) -> Result<Vec<u8>, Failure> {
-        super::values::bytea(self.text(column)?)
-            .ok_or_else(|| Failure::Refused(format!("column {} holds no bytes", column + 1)))
-    }
-}
-
-/// Which rows of an answer are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Keep {
-    All,
-    None,
 }
 
 impl Client {
@@ -493,67 +367,6 @@ impl Client {
     }
 }
 
-/// What was read so far.
-struct Reading {
-    keep: Keep,
-    /// How many statements were sent.
-    expected: usize,
-    answers: Vec<Answer>,
-    current: Answer,
-    error: Option<(ServerError, usize)>,
-    refused: Option<String>,
-}
-
-/// What a message means for the reading.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Taken {
-    Going,
-    /// A statement is over, or its portal suspended.
-    Ended,
-    Error,
-    Ready,
-}
-
-impl Reading {
-    fn new(keep: Keep, expected: usize) -> Self {
-        Self { keep, expected, answers: Vec::new(), current: Answer::default(), error: None, refused: None }
-    }
-
-    fn ends(&mut self, tag: &str, suspended: bool) {
-        let current = std::mem::take(&mut self.current);
-        self.answers.push(Answer { tag: tag.to_owned(), suspended, ..current });
-    }
-
-    fn refuses_copy(&mut self) {
-        let why = "`COPY .. FROM STDIN` and `COPY .. TO STDOUT` are refused: a change has no standard input and output; \
-                   use `INSERT`, which takes many rows at once";
-        self.refused.get_or_insert_with(|| why.to_owned());
-    }
-}
-
-fn fields(body: &RowDescriptionBody) -> io::Result<Vec<Field>> {
-    let field = |field: postgres_protocol::message::backend::Field<'_>| {
-        Ok(Field { name: field.name().to_owned(), kind: field.type_oid() })
-    };
-    body.fields().map(field).collect()
-}
-
-fn cells(body: &DataRowBody) -> io::Result<Cells> {
-    let buffer = body.buffer_bytes();
-    body.ranges().map(|range| Ok(range.map(|range| buffer.slice(range)))).collect().map(Cells)
-}
-
 fn unsendable(error: io::Error) -> Failure {
     Failure::Lost(error.to_string())
-}
-
-/// How many rows a statement affected, from what the server says was done. Reading affects none.
-pub(crate) fn affected(tag: &str) -> u64 {
-    let command = tag.split(' ').next().unwrap_or_default();
-    match command {
-        "INSERT" | "UPDATE" | "DELETE" | "MERGE" | "COPY" => {
-            tag.rsplit(' ').next().and_then(|count| count.parse().ok()).unwrap_or_default()
-        }
-        _ => 0,
-    }
 }

@@ -10,6 +10,7 @@ use super::client::{Argument, Cells, Client, Statement};
 use super::errors::Failure;
 use super::lease::scope_parts;
 use super::{schema, states};
+use crate::crash;
 
 macro_rules! of_scope {
     () => {
@@ -86,7 +87,10 @@ async fn put<'a>(
         }
     };
     let put = [Statement::new(statement, row(chain)), Statement::plain("COMMIT")];
-    match client.batch(&put).await {
+    crash::before("postgres progress");
+    let kept = client.batch(&put).await;
+    crash::after("postgres progress");
+    match kept {
         Ok(_) => Ok(()),
         Err(failure) => {
             schema::roll_back(client).await;

@@ -19,6 +19,7 @@ use super::guard::Rules;
 use super::interrupt::Interrupt;
 use super::pings::Pings;
 use super::{chain, marks, preview};
+use crate::crash;
 
 /// A session on a database.
 pub(crate) struct PostgresSession {
@@ -240,6 +241,19 @@ impl Session for PostgresSession {
         preview::renew(&mut client, &self.renewed).await.map_err(ProofError::Target)
     }
 
+    async fn has_open_transaction(&mut self) -> bool {
+        self.rules == Rules::Direct && self.client.lock().await.status() != Status::Idle
+    }
+
+    async fn roll_back_left_open(&mut self) -> bool {
+        let left_open = self.has_open_transaction().await;
+        if left_open {
+            self.queries.clear();
+            super::schema::roll_back(&mut *self.client.lock().await).await;
+        }
+        left_open
+    }
+
     async fn commit(mut self: Box<Self>, seal: Seal<'_>) -> Result<Option<Appended>, CommitError> {
         let Some(transaction) = self.transaction.take() else {
             // Without a transaction of the host's there is nothing to commit, only something to end.
@@ -280,7 +294,10 @@ async fn mark<'a>(
     attempts: &'a [AttemptId],
 ) -> Result<(), TargetError> {
     own.extend(attempts.iter().flat_map(marks::write));
-    let answers = client.batch(&own).await.in_target()?;
+    crash::before("postgres marker");
+    let answers = client.batch(&own).await;
+    crash::after("postgres marker");
+    let answers = answers.in_target()?;
     // Each is written by one statement, and looked for by the next.
     let looks = answers.iter().rev().step_by(2).take(attempts.len());
     match looks.into_iter().any(|answer| answer.rows.is_empty()) {
@@ -327,7 +344,10 @@ async fn commit(
             })?)
         }
     };
-    match client.one("COMMIT", Vec::new()).await {
+    crash::before("postgres commit");
+    let committed = client.one("COMMIT", Vec::new()).await;
+    crash::after("postgres commit");
+    match committed {
         Ok(answer) if answer.tag == "COMMIT" => Ok(sealed),
         Ok(_) => Err(CommitError::Violated("the server rolled the transaction back".to_owned())),
         Err(Failure::Server(error, _)) => Err(refused(*error)),

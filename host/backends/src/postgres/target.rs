@@ -15,7 +15,7 @@ use super::guard::Rules;
 use super::pings::Pings;
 use super::session::{NUMBER, PostgresSession, Transaction};
 use super::{diagnosis, lease, marks, preview, schema};
-use crate::Role;
+use crate::{Role, crash};
 
 /// The oldest server that is worked with.
 pub(super) const OLDEST: u64 = 12;
@@ -72,14 +72,17 @@ impl PostgresTarget {
         client: &mut Client,
         statements: &[Statement<'_>],
     ) -> Result<Vec<super::client::Answer>, TargetError> {
-        match client.batch(statements).await {
+        crash::before("postgres begin");
+        let begun = match client.batch(statements).await {
             Err(Failure::Server(error, _)) if error.is_missing_table() => {
                 schema::roll_back(client).await;
                 marks::make(client, &self.database).await?;
                 client.batch(statements).await.in_target()
             }
             other => other.in_target(),
-        }
+        };
+        crash::after("postgres begin");
+        begun
     }
 
     /// Sets what the configuration says, and gives how durable a commit is to be.

@@ -105,6 +105,18 @@ impl SqliteSession {
         };
     }
 
+    /// Whether a transaction is open that the change began itself.
+    fn is_open(&self) -> bool {
+        self.transaction.is_none()
+            && match &self.place {
+                Place::Here(connection) => !connection.is_autocommit(),
+                Place::Away(worker) => {
+                    worker.call(|connection| Ok(!connection.is_autocommit())).unwrap_or(false)
+                }
+                Place::Gone => false,
+            }
+    }
+
     /// The connection, when the transaction that the host began on it still stands.
     fn standing(&mut self) -> Result<&Connection, ProofError> {
         self.cursors.clear();
@@ -213,6 +225,18 @@ impl Session for SqliteSession {
         self.standing().map(drop)
     }
 
+    async fn has_open_transaction(&mut self) -> bool {
+        self.is_open()
+    }
+
+    async fn roll_back_left_open(&mut self) -> bool {
+        let left_open = self.is_open();
+        if left_open && let Ok(connection) = self.standing() {
+            connection::roll_back(connection);
+        }
+        left_open
+    }
+
     async fn keep_step(
         &mut self,
         lease: &Lease,
@@ -222,12 +246,21 @@ impl Session for SqliteSession {
         if !matches!(self.ledger.rules(), Rules::Direct { shared: true }) {
             return None;
         }
-        self.come_home_if_idle();
         match &self.place {
             Place::Here(connection) if !connection.is_autocommit() => {
                 Some(progress::put_step(connection, lease, change, mark))
             }
-            _ => None,
+            Place::Here(_) | Place::Gone => None,
+            Place::Away(worker) => {
+                let (lease, change, mark) = (lease.clone(), change.clone(), mark.clone());
+                worker
+                    .call(move |connection| {
+                        Ok((!connection.is_autocommit())
+                            .then(|| progress::put_step(connection, &lease, &change, &mark)))
+                    })
+                    .ok()
+                    .flatten()
+            }
         }
     }
 

@@ -158,8 +158,9 @@ impl Sandpiper {
 
     /// What a fault means for a command that is not a run: told to stop while it waited, it ends as it was told.
     fn exit_of(&self, fault: &Fault) -> Exit {
-        let told = self.stopper.asked().filter(|_| fault.code == "interrupted");
-        told.map_or_else(|| Exit::before_anything(fault), Asked::exit)
+        let exit = Exit::before_anything(fault);
+        let waited = fault.code == "interrupted" || matches!(exit, Exit::Unreachable | Exit::Lock);
+        self.stopper.asked().filter(|_| waited).map_or(exit, Asked::exit)
     }
 
     /// A command that ended with a fault, and recorded nothing.
@@ -206,7 +207,7 @@ impl Sandpiper {
 
     /// The audit store, for commands that need no files.
     fn store(&self) -> Result<Arc<dyn Store>, Fault> {
-        Ok(Systems::new(&self.config)?.store().clone())
+        Ok(Systems::new(&self.config, &self.stopper)?.store().clone())
     }
 
     /// Reads the files, and asks the store.

@@ -29,23 +29,56 @@ pub(crate) struct Journal {
 
 struct Current {
     mark: StepMark,
-    /// Statements of a transaction that the change began itself: they count only with its `COMMIT`.
+    /// Statements of a transaction that the change began itself: they count only with its end.
     uncommitted: Vec<Digest>,
-    in_transaction: bool,
+    /// Whether it was begun by a `SAVEPOINT`, whose release ends it.
+    by_savepoint: bool,
+}
+
+impl Current {
+    fn at(mark: StepMark) -> Self {
+        Self { mark, uncommitted: Vec::new(), by_savepoint: false }
+    }
+
+    /// The number of the statement that comes next.
+    fn next(&self) -> u32 {
+        self.mark.finished + u32::try_from(self.uncommitted.len()).unwrap_or(u32::MAX) + 1
+    }
+
+    /// The mark as it is once the open transaction has ended.
+    fn committed(&self) -> StepMark {
+        let mut mark = self.mark.clone();
+        self.uncommitted.iter().for_each(|digest| mark.finishes(*digest));
+        mark
+    }
+}
+
+/// What is sent: decides what it can do to a transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sent {
+    /// It begins one, where none is open.
+    Begins,
+    /// It ends the one that is open.
+    Ends,
+    /// It sets, releases or rolls back to a savepoint: outside of a transaction the first begins one.
+    Savepoint,
+    /// It leaves one standing.
+    Inside,
+    /// Several statements, which may do anything.
+    Script,
 }
 
 impl Journal {
     /// A journal for one attempt under a lease.
     pub(crate) fn new(core: Arc<Core>, lease: Lease, stop: Stop, change: ChangeId, kind: &str) -> Self {
-        let mark = StepMark::begin(0, Digest::ZERO);
-        let current = Current { mark, uncommitted: Vec::new(), in_transaction: false };
+        let current = Current::at(StepMark::begin(0, Digest::ZERO));
         let (dialect, current) = (Dialect::from_kind(kind), Mutex::new(current));
         Self { core, lease, stop, change, dialect, current }
     }
 
     /// Begins a step, or goes on with one.
     pub(crate) async fn begins(&self, mark: StepMark) {
-        *self.current.lock().await = Current { mark, uncommitted: Vec::new(), in_transaction: false };
+        *self.current.lock().await = Current::at(mark);
     }
 
     /// The step is finished as a whole.
@@ -55,27 +88,32 @@ impl Journal {
         self.write(&current.mark).await
     }
 
-    /// Before a statement is sent. Inside of a transaction of the change's own nothing is in doubt before its end.
-    async fn sends(&self, session: &mut dyn Session, statement: &str) -> Result<(), SqlError> {
+    /// Before something is sent. Inside of a transaction of the change's own nothing is in doubt before its end; while
+    /// it is open, a store in the same file can be written to by nobody but the session itself.
+    async fn sends(&self, session: &mut dyn Session, text: &str, sent: Sent) -> Result<(), SqlError> {
         let mut current = self.current.lock().await;
-        let ends = current.in_transaction && ends_transaction(statement, self.dialect);
-        if current.in_transaction && !ends {
-            return Ok(());
-        }
-        if ends {
+        if session.has_open_transaction().await {
+            let may_end = match sent {
+                Sent::Ends | Sent::Script => true,
+                Sent::Savepoint => current.by_savepoint,
+                Sent::Begins | Sent::Inside => false,
+            };
+            if !may_end {
+                return Ok(());
+            }
             // Where the store is in the same database the transaction itself says that it was committed.
-            let mut mark = current.mark.clone();
-            let end = Digest::of(statement.as_bytes());
-            current.uncommitted.iter().copied().chain([end]).for_each(|digest| mark.finishes(digest));
+            let mut mark = current.committed();
+            match sent {
+                Sent::Script => mark.doubtful = Some(current.next()),
+                _ => mark.finishes(Digest::of(text.as_bytes())),
+            }
             if let Some(kept) = session.keep_step(&self.lease, &self.change, &mark).await {
                 return kept.map_err(|error| Self::not_recorded(&self.redacted(&error)));
             }
-        }
-        if begins_transaction(statement, self.dialect) {
+        } else if matches!(sent, Sent::Begins | Sent::Savepoint) {
             return Ok(());
         }
-        let number = current.mark.finished + u32::try_from(current.uncommitted.len()).unwrap_or(u32::MAX) + 1;
-        current.mark.doubtful = Some(number);
+        current.mark.doubtful = Some(current.next());
         self.write(&current.mark).await.map_err(|why| Self::not_recorded(&why))?;
         // Recording took its time. Nothing fences what is outside of a transaction but this look at the clock.
         match self.stop.reason() {
@@ -84,26 +122,24 @@ impl Journal {
         }
     }
 
-    /// After a statement was done.
-    async fn done(&self, statement: &str) -> Result<(), SqlError> {
+    /// After something was done.
+    async fn done(&self, session: &mut dyn Session, text: &str, sent: Sent) -> Result<(), SqlError> {
         let mut current = self.current.lock().await;
-        let digest = Digest::of(statement.as_bytes());
-        if begins_transaction(statement, self.dialect) {
-            current.in_transaction = true;
-        }
-        let ends = current.in_transaction && ends_transaction(statement, self.dialect);
-        current.uncommitted.push(digest);
-        if current.in_transaction && !ends {
+        let is_first = current.uncommitted.is_empty();
+        current.uncommitted.push(Digest::of(text.as_bytes()));
+        if session.has_open_transaction().await {
+            current.by_savepoint = sent == Sent::Savepoint && is_first || current.by_savepoint;
             return Ok(());
         }
-        current.in_transaction = false;
-        let committed = std::mem::take(&mut current.uncommitted);
-        for digest in committed {
-            current.mark.finishes(digest);
-        }
+        *current = Current::at(current.committed());
         self.write(&current.mark)
             .await
             .map_err(|why| SqlError::Denied(format!("it was done, but that could not be recorded: {why}")))
+    }
+
+    /// What the change left open was rolled back.
+    pub(crate) async fn is_rolled_back(&self) {
+        self.current.lock().await.uncommitted.clear();
     }
 
     /// Whether anything of the current step was done, or may have been.
@@ -122,9 +158,15 @@ impl Journal {
     }
 
     /// After a statement, however it ended.
-    async fn ended<T>(&self, statement: &str, result: Result<T, SqlError>) -> Result<T, SqlError> {
+    async fn ended<T>(
+        &self,
+        session: &mut dyn Session,
+        text: &str,
+        sent: Sent,
+        result: Result<T, SqlError>,
+    ) -> Result<T, SqlError> {
         match result {
-            Ok(value) => self.done(statement).await.map(|()| value),
+            Ok(value) => self.done(session, text, sent).await.map(|()| value),
             Err(error) => {
                 // Lost, interrupted or ended: what the database did of it is not known. A constraint may stop a
                 // statement after some of its rows (`OR FAIL`).
@@ -159,12 +201,14 @@ impl Journal {
     }
 }
 
-fn begins_transaction(statement: &str, dialect: Dialect) -> bool {
-    classify(statement, dialect).transaction == TransactionUse::Begins
-}
-
-fn ends_transaction(statement: &str, dialect: Dialect) -> bool {
-    classify(statement, dialect).transaction == TransactionUse::Ends
+/// What one statement can do to a transaction.
+fn sent(statement: &str, dialect: Dialect) -> Sent {
+    match classify(statement, dialect).transaction {
+        TransactionUse::Begins => Sent::Begins,
+        TransactionUse::Ends => Sent::Ends,
+        TransactionUse::Savepoint => Sent::Savepoint,
+        TransactionUse::Inside | TransactionUse::Controls | TransactionUse::Outside => Sent::Inside,
+    }
 }
 
 /// Whether what was finished of a step is still what the file says.
@@ -271,6 +315,14 @@ impl Session for Journaled {
         self.session.stands().await
     }
 
+    async fn has_open_transaction(&mut self) -> bool {
+        self.session.has_open_transaction().await
+    }
+
+    async fn roll_back_left_open(&mut self) -> bool {
+        self.session.roll_back_left_open().await
+    }
+
     async fn commit(self: Box<Self>, seal: Seal<'_>) -> Result<Option<Appended>, CommitError> {
         self.session.commit(seal).await
     }
@@ -292,29 +344,25 @@ impl Sql for Journaled {
     }
 
     async fn execute(&mut self, statement: &str, parameters: &[Value]) -> Result<u64, SqlError> {
-        self.journal.sends(self.session.as_mut(), statement).await?;
+        let sent = sent(statement, self.journal.dialect);
+        self.journal.sends(self.session.as_mut(), statement, sent).await?;
         let result = self.inner()?.execute(statement, parameters).await;
-        self.journal.ended(statement, result).await
+        self.journal.ended(self.session.as_mut(), statement, sent, result).await
     }
 
     async fn execute_many(&mut self, statement: &str, rows: &[Row]) -> Result<u64, SqlError> {
-        self.journal.sends(self.session.as_mut(), statement).await?;
-        let result = self.inner()?.execute_many(statement, rows).await;
+        let sent = sent(statement, self.journal.dialect);
+        self.journal.sends(self.session.as_mut(), statement, sent).await?;
         // Some of its rows may have been done before the one that was refused.
-        match result {
-            Ok(rows) => self.journal.done(statement).await.map(|()| rows),
-            Err(error) => Err(error),
-        }
+        let rows = self.inner()?.execute_many(statement, rows).await?;
+        self.journal.done(self.session.as_mut(), statement, sent).await.map(|()| rows)
     }
 
     async fn run_script(&mut self, script: &str) -> Result<(), SqlError> {
-        self.journal.sends(self.session.as_mut(), script).await?;
-        let result = self.inner()?.run_script(script).await;
+        self.journal.sends(self.session.as_mut(), script, Sent::Script).await?;
         // Some of its statements may have been done before the one that was refused.
-        match result {
-            Ok(()) => self.journal.done(script).await,
-            Err(error) => Err(error),
-        }
+        self.inner()?.run_script(script).await?;
+        self.journal.done(self.session.as_mut(), script, Sent::Script).await
     }
 
     async fn query(&mut self, statement: &str, parameters: &[Value]) -> Result<Cursor, SqlError> {

@@ -56,6 +56,14 @@ impl Session for ApiSession {
         Ok(())
     }
 
+    async fn has_open_transaction(&mut self) -> bool {
+        false
+    }
+
+    async fn roll_back_left_open(&mut self) -> bool {
+        false
+    }
+
     async fn commit(self: Box<Self>, _: Seal<'_>) -> Result<Option<Appended>, CommitError> {
         Ok(None)
     }

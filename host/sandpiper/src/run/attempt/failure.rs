@@ -5,6 +5,7 @@ use sandpiper_engine::fault::{Blame, Effect, Fault, Place};
 use sandpiper_engine::store::AppendError;
 use sandpiper_runtime::guest::{Call, CallError};
 use sandpiper_runtime::stop::StopReason;
+use sandpiper_runtime::target::TargetError;
 
 use super::Running;
 use crate::run::ready::Ready;
@@ -95,6 +96,7 @@ pub(in crate::run) fn call_fault(ready: &Ready, call: &Call, error: CallError) -
         CallError::Limit { code, message } => of_change(code, message).with_place(file()),
         CallError::Unusable(fault) => fault.with_place(file()),
         CallError::TransactionEnded(message) => ended(&message).with_place(file()),
+        CallError::LeftOpen => Fault::from(TargetError::LeftOpen).with_place(file()),
         CallError::Stopped(StopReason::LeaseLost) => Fault::lease_lost(),
         CallError::Stopped(StopReason::Deadline) => {
             let deadline = ready.deadline;
