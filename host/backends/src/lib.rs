@@ -8,9 +8,13 @@
 //! | [`postgres`] | [`postgres::PostgresTarget`] | [`postgres::PostgresStore`] | `postgres` |
 //! | [`sqlite`] | [`sqlite::SqliteTarget`] | [`sqlite::SqliteStore`] | `sqlite` |
 
+#[cfg(any(feature = "http", feature = "postgres"))]
+mod certificates;
 mod chain;
 mod compression;
 pub mod crash;
+#[cfg(any(feature = "http", feature = "postgres"))]
+mod network;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 mod pruning;
