@@ -68,11 +68,9 @@ fn configuration(protection: &Protection) -> Result<ClientConfig, String> {
     };
     let builder = builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
     match (&protection.certificate, &protection.key) {
-        (Some(certificate), Some(key)) => {
-            builder
-                .with_client_auth_cert(certificates::read(certificate)?, certificates::key(key)?)
-                .map_err(|error| format!("`sslcert` and `sslkey` do not fit: {error}"))
-        }
+        (Some(certificate), Some(key)) => builder
+            .with_client_auth_cert(certificates::read(certificate)?, certificates::key(key)?)
+            .map_err(|error| format!("`sslcert` and `sslkey` do not fit: {error}")),
         _ => Ok(builder.with_no_client_auth()),
     }
 }

@@ -99,6 +99,7 @@ macro_rules! store_conformance {
             the_order_of_entries_is_not_that_of_clocks,
             entries_are_read_back_as_they_were_appended,
             progress_is_kept_until_its_change_ends,
+            a_checkpoint_is_kept_until_its_change_is_undone,
             calls_are_kept_until_they_are_pruned,
             notes_are_entries_that_change_no_state,
             artifacts_and_descriptions_are_kept_by_digest,
