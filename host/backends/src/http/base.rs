@@ -93,7 +93,8 @@ impl BaseUrl {
         let path = match absolute {
             Some((scheme, rest)) => {
                 let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
-                let same_scheme = scheme.eq_ignore_ascii_case(if self.is_encrypted { "https" } else { "http" });
+                let same_scheme =
+                    scheme.eq_ignore_ascii_case(if self.is_encrypted { "https" } else { "http" });
                 let (host, port) = host_and_port(authority).ok()?;
                 let port = port.unwrap_or(if self.is_encrypted { 443 } else { 80 });
                 let is_same = same_scheme && host == self.host && port == self.port;
@@ -124,11 +125,6 @@ impl BaseUrl {
     /// The port that is connected to.
     pub(crate) fn port(&self) -> u16 {
         self.port
-    }
-
-    /// Its own path.
-    pub(crate) fn path(&self) -> &str {
-        &self.path
     }
 
     /// What the header `Host` says: the port only where it is not the scheme's own.
@@ -201,7 +197,11 @@ fn below(path: &str) -> Result<String, String> {
         return Err("the path is a URL of its own: write what stands below the base URL".to_owned());
     }
     path.split('/').try_for_each(check_segment)?;
-    Ok(path.split('/').map(|segment| percent::encode_rest(segment, percent::is_segment)).collect::<Vec<_>>().join("/"))
+    Ok(path
+        .split('/')
+        .map(|segment| percent::encode_rest(segment, percent::is_segment))
+        .collect::<Vec<_>>()
+        .join("/"))
 }
 
 /// What may stand in no part of a URL, encoded or not.
@@ -213,7 +213,9 @@ fn check_text(text: &str) -> Result<(), String> {
         return Err("the path holds a control character".to_owned());
     }
     if text.contains('#') {
-        return Err("the path holds a `#`: a request has no fragment, and the character is written `%23`".to_owned());
+        return Err(
+            "the path holds a `#`: a request has no fragment, and the character is written `%23`".to_owned()
+        );
     }
     Ok(())
 }
@@ -231,7 +233,9 @@ fn check_segment(segment: &str) -> Result<(), String> {
             return Err("the path holds a `.` or `..`, and would leave the base URL".to_owned());
         }
         if text.contains(['/', '\\']) {
-            return Err("the path holds a backslash or an encoded slash, and might leave the base URL".to_owned());
+            return Err(
+                "the path holds a backslash or an encoded slash, and might leave the base URL".to_owned()
+            );
         }
         if text.chars().any(char::is_control) {
             return Err("the path holds an encoded control character".to_owned());
@@ -287,13 +291,52 @@ mod tests {
     #[test]
     fn nothing_leaves_the_base_url() {
         for path in [
-            "..", "../x", "a/../../x", "a/..", "./a", ".", "..;/x", "..;a=b/x", ".. /x", "%2e%2e/x", "%2E%2e/x",
-            ".%2e/x", "%252e%252e/x", "%25252e%25252e/x", "..%2fx", "..%2Fx", "a%2fb", "%2f%2fevil.example",
-            "%252fx", "..%5cx", "a\\b", "\\\\evil.example\\x", "//evil.example/x", "///evil.example/x",
-            "http://evil.example/x", "https:/evil.example", "HTTP:evil.example", "gopher://evil.example",
-            "@evil.example/x", ":80@evil.example/x", ":8080/x", "a\r\nHost: evil.example", "a\nb", "a\0b", "a%00b",
-            "a%0d%0ab", "a%250ab", "a#b", "items?a=b#c", "items?a\r\nb", "a\tb", "%c0%ae%c0%ae/x", "100%", "%zz",
-            "a/%2e", "a/%2e%2e%3bx/b",
+            "..",
+            "../x",
+            "a/../../x",
+            "a/..",
+            "./a",
+            ".",
+            "..;/x",
+            "..;a=b/x",
+            ".. /x",
+            "%2e%2e/x",
+            "%2E%2e/x",
+            ".%2e/x",
+            "%252e%252e/x",
+            "%25252e%25252e/x",
+            "..%2fx",
+            "..%2Fx",
+            "a%2fb",
+            "%2f%2fevil.example",
+            "%252fx",
+            "..%5cx",
+            "a\\b",
+            "\\\\evil.example\\x",
+            "//evil.example/x",
+            "///evil.example/x",
+            "http://evil.example/x",
+            "https:/evil.example",
+            "HTTP:evil.example",
+            "gopher://evil.example",
+            "@evil.example/x",
+            ":80@evil.example/x",
+            ":8080/x",
+            "a\r\nHost: evil.example",
+            "a\nb",
+            "a\0b",
+            "a%00b",
+            "a%0d%0ab",
+            "a%250ab",
+            "a#b",
+            "items?a=b#c",
+            "items?a\r\nb",
+            "a\tb",
+            "%c0%ae%c0%ae/x",
+            "100%",
+            "%zz",
+            "a/%2e",
+            "a/%2e%2e%3bx/b",
         ] {
             assert!(joined(path).is_err(), "{path:?} became {:?}", joined(path));
         }
@@ -311,10 +354,22 @@ mod tests {
             assert_eq!(base(text).to_string(), expected);
         }
         for text in [
-            "", "api.example", "ftp://api.example", "https://", "https:///x", "https://me:secret1@api.example/",
-            "https://api.example/?a", "https://api.example/#a", "https://api.example/../x", "https://a b/",
-            "https://api.example:0/", "https://api.example:99999/", "https://api.example:+80/", "https://[::1/",
-            "https://\u{fc}.example/", "https://api.example\\@evil.example/",
+            "",
+            "api.example",
+            "ftp://api.example",
+            "https://",
+            "https:///x",
+            "https://me:secret1@api.example/",
+            "https://api.example/?a",
+            "https://api.example/#a",
+            "https://api.example/../x",
+            "https://a b/",
+            "https://api.example:0/",
+            "https://api.example:99999/",
+            "https://api.example:+80/",
+            "https://[::1/",
+            "https://\u{fc}.example/",
+            "https://api.example\\@evil.example/",
         ] {
             let error = BaseUrl::parse(text).expect_err(text);
             assert!(!error.contains("secret1"), "{error}");
