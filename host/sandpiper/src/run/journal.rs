@@ -1,6 +1,8 @@
 //! The journal of a `direct` change: each statement is recorded before it is sent and when it is done, so that a crash
 //! leaves at most one in doubt, and a later attempt goes on after the last one that is finished.
 
+mod requests;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -9,6 +11,7 @@ use sandpiper_engine::change::ChangeId;
 use sandpiper_engine::digest::Digest;
 use sandpiper_engine::store::{AppendError, Appended, Lease, StepMark};
 use sandpiper_runtime::guest::{Level, Step};
+use sandpiper_runtime::http::Http;
 use sandpiper_runtime::sql::{Cursor, CursorId, Row, Sql, SqlError, Value};
 use sandpiper_runtime::stop::{Stop, StopReason};
 use sandpiper_runtime::target::{CommitError, Interrupter, ProofError, Seal, Session, TargetError};
@@ -32,25 +35,39 @@ struct Current {
     /// Statements of a transaction that the change began itself: they count only with its `COMMIT`.
     uncommitted: Vec<Digest>,
     in_transaction: bool,
+    /// A request that was answered, and which whoever sent it is not done with.
+    answered: Option<Digest>,
+}
+
+impl Current {
+    fn of(mark: StepMark) -> Self {
+        Self { mark, uncommitted: Vec::new(), in_transaction: false, answered: None }
+    }
+
+    /// Whoever sent a request has gone on: it is finished, if there is one.
+    fn settles(&mut self) -> bool {
+        let answered = self.answered.take();
+        answered.map(|digest| self.mark.finishes(digest)).is_some()
+    }
 }
 
 impl Journal {
     /// A journal for one attempt under a lease.
     pub(crate) fn new(core: Arc<Core>, lease: Lease, stop: Stop, change: ChangeId, kind: &str) -> Self {
-        let mark = StepMark::begin(0, Digest::ZERO);
-        let current = Current { mark, uncommitted: Vec::new(), in_transaction: false };
+        let current = Current::of(StepMark::begin(0, Digest::ZERO));
         let (dialect, current) = (Dialect::from_kind(kind), Mutex::new(current));
         Self { core, lease, stop, change, dialect, current }
     }
 
     /// Begins a step, or goes on with one.
     pub(crate) async fn begins(&self, mark: StepMark) {
-        *self.current.lock().await = Current { mark, uncommitted: Vec::new(), in_transaction: false };
+        *self.current.lock().await = Current::of(mark);
     }
 
     /// The step is finished as a whole.
     pub(crate) async fn completes(&self) -> Result<(), String> {
         let mut current = self.current.lock().await;
+        current.settles();
         current.mark.complete = true;
         self.write(&current.mark).await
     }
@@ -155,7 +172,11 @@ impl Journal {
     }
 
     fn not_recorded(why: &str) -> SqlError {
-        SqlError::Denied(format!("it was not sent, because that could not be recorded before: {why}"))
+        SqlError::Denied(Self::unrecorded(why))
+    }
+
+    fn unrecorded(why: &str) -> String {
+        format!("it was not sent, because that could not be recorded before: {why}")
     }
 }
 
@@ -201,8 +222,10 @@ pub(crate) fn steps(marks: &[StepMark], has_one_step: bool) -> (Option<u64>, Opt
 pub(crate) fn marks_after(steps: &[&str], kind: &str, after: u64) -> Option<Vec<StepMark>> {
     let after = u32::try_from(after).ok()?;
     if let [only] = steps {
-        let Ok(serde_json::Value::String(text)) = serde_json::from_str(only) else { return None };
-        let mark = marked(&text, kind, after)?;
+        let mark = match serde_json::from_str(only).ok()? {
+            serde_json::Value::String(text) => marked(&text, kind, after)?,
+            requests => counted(&requests, after)?,
+        };
         return Some(vec![StepMark { payload: Digest::of(only.as_bytes()), ..mark }]);
     }
     if after as usize > steps.len() {
@@ -226,6 +249,13 @@ pub(crate) fn marked(text: &str, kind: &str, finished: u32) -> Option<StepMark> 
         mark.finishes(Digest::of(sent.as_bytes()));
     }
     Some(mark)
+}
+
+/// The mark of a step of so many requests: what they were is not compared, but the whole payload.
+fn counted(requests: &serde_json::Value, finished: u32) -> Option<StepMark> {
+    let count = requests.as_array().map_or(1, Vec::len);
+    let mark = StepMark { finished, ..StepMark::begin(0, Digest::ZERO) };
+    (usize::try_from(finished).ok()? <= count).then_some(mark)
 }
 
 /// A session whose statements are recorded.
@@ -253,6 +283,10 @@ impl Session for Journaled {
 
     fn sql(&mut self) -> Option<&mut dyn Sql> {
         if self.session.sql().is_some() { Some(self) } else { None }
+    }
+
+    fn http(&mut self) -> Option<&mut dyn Http> {
+        if self.session.http().is_some() { Some(self) } else { None }
     }
 
     fn has_written(&self) -> bool {
