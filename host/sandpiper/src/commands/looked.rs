@@ -77,7 +77,7 @@ impl Sandpiper {
     }
 
     async fn asked(&self, config: &Config) -> Result<Asked, Fault> {
-        let systems = Systems::new(config)?;
+        let systems = Systems::new(config, &self.secrets)?;
         let states = systems.store().states(&self.scope()).await;
         Ok(Asked { systems, states })
     }

@@ -197,7 +197,7 @@ impl Sandpiper {
 
     /// The audit store, for commands that need no files.
     fn store(&self) -> Result<Arc<dyn Store>, Fault> {
-        Ok(Systems::new(&self.config)?.store().clone())
+        Ok(Systems::new(&self.config, &self.secrets)?.store().clone())
     }
 
     /// Reads the files, and asks the store.

@@ -59,7 +59,7 @@ impl Sandpiper {
 
     /// Every change is loaded, and made ready as if it were pending.
     async fn looked_at(&self, project: crate::project::Project) -> Result<(Vec<Problem>, usize), Fault> {
-        let systems = Systems::new(&project.config)?;
+        let systems = Systems::new(&project.config, &self.secrets)?;
         let changes = Changes::load(project, &self.runtime, None).await?;
         let templates = Templates::default();
         let preparing = Preparing {
