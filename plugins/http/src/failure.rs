@@ -22,12 +22,12 @@ pub(crate) fn at(pointer: &str, message: impl Into<String>) -> Failure {
     Failure::FailedAt((message.into(), place::at(pointer)))
 }
 
-/// Why a request brought no answer.
+/// Why a request brought no answer. Whether anything was changed before one that was not sent, the host knows.
 pub(crate) fn of_send(error: Error, line: &str, pointer: &str) -> Failure {
     let message = match error {
-        Error::NotSent(why) => format!("{line}: it was not sent: {why}"),
+        Error::NotSent(why) => return Failure::Precondition(format!("{line}: it was not sent: {why}")),
         Error::NoAnswer(why) => format!("{line}: no answer came, so what was done is not known: {why}"),
-        Error::Denied(why) => format!("{line}: {why}"),
+        Error::Denied(why) => return Failure::Precondition(format!("{line}: {why}")),
         Error::LimitExceeded(why) => format!("{line}: {why}"),
         Error::Other((name, why)) => format!("{line}: {name}: {why}"),
     };
