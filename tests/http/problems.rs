@@ -25,10 +25,10 @@ fn a_step_is_looked_at_before_anything_runs() {
         assert_eq!(
             problems(&outcome),
             [
-                "6:3 unknown key `pth` in a request",
+                "6:8 unknown key `pth` in a request",
                 "5:3 `path` is missing",
                 "7:21 `okay` is no status",
-                "7:35 the JSON pointer `data/id` does not begin with `/`",
+                "7:44 the JSON pointer `data/id` does not begin with `/`",
                 "8:18 the JSON pointer `$.id` does not begin with `/`",
                 "9:19 `verify` sends DELETE, which may write"
             ]
@@ -53,7 +53,7 @@ fn a_template_for_databases_does_not_fit_an_api() {
     let place = Place::new();
     place.change(1, "mail", "template: sql\napply: SELECT 1");
     let outcome = place.project.json("validate").exits(2);
-    assert!(outcome.text("/error/problems/0/message").contains("sandpiper:http/client"), "{outcome}");
+    assert!(outcome.text("/error/problems/0/message").contains("sandpiper:http/runner"), "{outcome}");
 }
 
 #[test]

@@ -73,7 +73,7 @@ fn a_step_may_be_written_as_its_request_alone() {
                  rollback: { method: DELETE, path: \"items/${captured.id}\" }\n  - { method: POST, path: items, body: text }";
     place.change(1, "steps", steps);
     let failed = place.project.json("apply").exits(4);
-    assert_eq!(failed.change("steps")["error"]["line"], 9, "{failed}");
+    assert_eq!(failed.change("steps")["error"]["line"], 10, "{failed}");
     assert_eq!(place.project.state("steps"), "failed", "not every step can be taken back");
     let mended = format!("{steps}\n    rollback: {{ method: GET, path: items }}").replace(
         "- { method: POST, path: items, body: text }",

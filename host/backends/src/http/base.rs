@@ -343,6 +343,35 @@ mod tests {
         assert!(joined(&"a/".repeat(20_000)).is_err());
     }
 
+    /// Whatever is put together of what is dangerous, and however often somebody decodes it.
+    #[test]
+    fn no_mixture_leaves_the_base_url() {
+        const PARTS: [&str; 17] = [
+            "..", ".", "/", "\\", "%2e", "%2F", "%25", "2e", "2f", "%5c", "a", ";", "@", ":", "http:", "?",
+            " ",
+        ];
+        let api = base("https://api.example/v1/");
+        let mut taken = 0;
+        for number in 0..PARTS.len().pow(4) {
+            let digits = (0..4).map(|place| number / PARTS.len().pow(place) % PARTS.len());
+            let path: String = digits.map(|digit| PARTS[digit]).collect();
+            let Ok(joined) = api.join(&path, &[]) else { continue };
+            taken += 1;
+            let mut text = joined.split('?').next().unwrap().to_owned();
+            let slashes = text.matches('/').count();
+            for _ in 0..12 {
+                assert!(text.starts_with("/v1/") && !text.starts_with("/v1//"), "{path:?} became {joined:?}");
+                assert!(
+                    !text.split(['/', '\\']).any(|segment| matches!(segment, "." | "..")),
+                    "{path:?}: {joined:?}"
+                );
+                assert_eq!(text.matches('/').count(), slashes, "{path:?} became {joined:?}");
+                text = String::from_utf8(percent::decode(&text)).unwrap();
+            }
+        }
+        assert!(taken > 1_000, "{taken} paths are none of the dangerous ones");
+    }
+
     #[test]
     fn a_base_url_names_scheme_host_and_path() {
         for (text, expected) in [
