@@ -158,7 +158,7 @@ fn a_kill_at_any_point_makes_nothing_twice() {
         change(&project, 1, "mail", CREATE);
         (api, things, project)
     };
-    let (_, _, project) = begun();
+    let (_api, _things, project) = begun();
     let list = project.path("../points");
     with_crash_points(&project, "apply", &[("SANDPIPER_CRASH_LIST", list.to_str().unwrap())]).exits(0);
     let points = std::fs::read_to_string(&list).unwrap();

@@ -89,7 +89,7 @@ impl BaseUrl {
 
     /// The path below it that a redirect leads to from a request's path; none when that is outside of it.
     pub(crate) fn redirected(&self, from: &str, location: &str) -> Option<String> {
-        let absolute = location.split_once("://").map(|(scheme, rest)| (scheme, rest));
+        let absolute = location.split_once("://");
         let path = match absolute {
             Some((scheme, rest)) => {
                 let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
