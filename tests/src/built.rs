@@ -78,7 +78,8 @@ fn guests() -> &'static Path {
     static GUESTS: LazyLock<PathBuf> = LazyLock::new(|| {
         let mut cargo = cargo();
         cargo.args(["--target", "wasm32-wasip2", "--profile", "guest", "--lib", "--examples"]);
-        cargo.args(["--package", "sandpiper-plugin-sql", "--package", "sandpiper-test-guests"]);
+        cargo.args(["--package", "sandpiper-plugin-sql", "--package", "sandpiper-plugin-http"]);
+        cargo.args(["--package", "sandpiper-test-guests"]);
         run(cargo);
         target_folder().join("wasm32-wasip2/guest")
     });

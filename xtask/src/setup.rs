@@ -12,6 +12,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("openssl", "openssl"),
     ("pgbouncer", "pgbouncer"),
     ("postgres", "postgresql"),
+    ("python3", "python3"),
     ("sqlite3", "sqlite3"),
 ];
 

@@ -6,7 +6,7 @@ use sandpiper_engine::change::ChangeId;
 use sandpiper_engine::digest::Digest;
 use sandpiper_engine::entry::{Entry, Sequence};
 use sandpiper_engine::scope::Scope;
-use sandpiper_engine::state::{ChangeState, States};
+use sandpiper_engine::state::{ChangeState, Forgotten, States};
 use sandpiper_engine::store::{AppendError, Condition, Draft, Lease, StoreError};
 
 /// The end of a chain.
@@ -47,8 +47,8 @@ pub(crate) struct Linked {
     pub(crate) links: Vec<NewLink>,
     /// The states that they change.
     pub(crate) states: States,
-    /// The changes of which nothing more is in progress.
-    pub(crate) cleared: Vec<ChangeId>,
+    /// What is not needed any more of how far changes are.
+    pub(crate) cleared: Vec<(ChangeId, Forgotten)>,
     /// The new end.
     pub(crate) head: Head,
 }
@@ -88,11 +88,10 @@ pub(crate) fn link(
         let sequence = Sequence(linked.head.sequence.0 + 1);
         let (entry, text) = Entry::link(record.clone(), sequence, lease.token, linked.head.hash)
             .map_err(StoreError::Refused)?;
+        let forgotten = record.state.map(|state| ChangeState::forgets(before, state));
         let state = ChangeState::after(before, &entry);
         linked.states.extend(state.map(|state| (id.clone(), state)));
-        if record.state.is_some_and(ChangeState::clears_checkpoints) {
-            linked.cleared.push(id.clone());
-        }
+        linked.cleared.extend(forgotten.map(|forgotten| (id.clone(), forgotten)));
         linked.head = Head { sequence, hash: entry.hash };
         linked.links.push(NewLink { link: Link { sequence, hash: entry.hash, text }, calls: calls.clone() });
         linked.entries.push(Some(entry));

@@ -5,13 +5,20 @@
 //!
 //! | folder | target | audit store | feature |
 //! | --- | --- | --- | --- |
+//! | [`http`] | [`http::HttpTarget`] | | `http` |
 //! | [`postgres`] | [`postgres::PostgresTarget`] | [`postgres::PostgresStore`] | `postgres` |
 //! | [`sqlite`] | [`sqlite::SqliteTarget`] | [`sqlite::SqliteStore`] | `sqlite` |
 
+#[cfg(any(feature = "http", feature = "postgres"))]
+mod certificates;
 mod chain;
 mod compression;
 pub mod crash;
 mod diagnosis;
+#[cfg(feature = "http")]
+pub mod http;
+#[cfg(any(feature = "http", feature = "postgres"))]
+mod network;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 mod pruning;
@@ -29,6 +36,8 @@ pub struct Kind {
 
 /// The kinds that this build knows.
 pub const KINDS: &[Kind] = &[
+    #[cfg(feature = "http")]
+    Kind { name: "http", can_be_store: false },
     #[cfg(feature = "postgres")]
     Kind { name: "postgres", can_be_store: true },
     #[cfg(feature = "sqlite")]

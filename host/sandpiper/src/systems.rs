@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use sandpiper_backends::http::{Apis, BaseUrl, HttpTarget, Settings};
 use sandpiper_backends::postgres::{self, Address, PostgresStore, PostgresTarget, Times};
 use sandpiper_backends::sqlite::{Databases, Options, SqliteStore, SqliteTarget};
 use sandpiper_backends::{KINDS, Role};
@@ -12,7 +13,8 @@ use sandpiper_engine::scope::SystemName;
 use sandpiper_engine::store::Store;
 use sandpiper_runtime::target::Target;
 
-use crate::config::{Config, StoreConfig, SystemConfig, SystemKind};
+use crate::config::{Auth, Config, StoreConfig, SystemConfig, SystemKind};
+use crate::secrets::Secrets;
 use crate::stopping::Stopper;
 
 /// The configuration's key of the audit store.
@@ -33,6 +35,9 @@ pub(crate) struct Systems {
     place: StorePlace,
     databases: Databases,
     servers: postgres::Databases,
+    apis: Apis,
+    /// Is told what APIs hand out: their tokens.
+    secrets: Secrets,
     times: Times,
     targets: Mutex<BTreeMap<SystemName, Arc<dyn Target>>>,
     /// Which of the systems share the store, as far as it was asked: each answer is a look at the file system.
@@ -41,7 +46,7 @@ pub(crate) struct Systems {
 
 impl Systems {
     /// Nothing is opened yet.
-    pub(crate) fn new(config: &Config, stopper: &Stopper) -> Result<Self, Fault> {
+    pub(crate) fn new(config: &Config, secrets: &Secrets, stopper: &Stopper) -> Result<Self, Fault> {
         let options = Options { busy: config.lock.wait, ..Options::default() };
         let databases = Databases::new(options).hurried_by(stopper.grace_is_over());
         let configured: BTreeMap<SystemName, SystemConfig> =
@@ -76,6 +81,8 @@ impl Systems {
             place,
             databases,
             servers,
+            apis: Apis::new(),
+            secrets: secrets.clone(),
             times,
             targets: Mutex::default(),
             sharing: Mutex::default(),
@@ -112,10 +119,24 @@ impl Systems {
                 let database = self.servers.database(address, self.times);
                 Arc::new(PostgresTarget::new(name.clone(), database, system.settings.clone(), role))
             }
+            SystemKind::Http { base_url, auth } => Arc::new(self.api(system, base_url, auth.clone())?),
             other => return Err(not_built_in(name.as_str(), other.name())),
         };
         targets.insert(name.clone(), target.clone());
         Ok(target)
+    }
+
+    fn api(&self, system: &SystemConfig, base_url: &str, auth: Option<Auth>) -> Result<HttpTarget, Fault> {
+        let name = &system.name;
+        let unreadable = |why: String| {
+            Fault::new("config::syntax", Blame::User, format!("the API `{name}` cannot be read: {why}"))
+                .with_help("write `base-url: https://host/path/`, and see that `auth` and `settings` fit it")
+        };
+        let base = BaseUrl::parse(base_url).map_err(unreadable)?;
+        let settings = Settings::read(&system.settings, &self.folder).map_err(unreadable)?;
+        let secrets = self.secrets.clone();
+        let tell = move |secret: &str| secrets.add(secret);
+        Ok(self.apis.target(name.clone(), base, auth, settings, self.times.deadline, tell))
     }
 
     /// Whether a change to this system commits together with its entry in the audit.

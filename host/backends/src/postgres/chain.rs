@@ -194,7 +194,8 @@ fn written<'a>(row: &Row, linked: &'a Linked) -> Vec<Statement<'a>> {
     let mut statements: Vec<Statement<'a>> = linked.links.iter().map(insert).collect();
     statements.extend(linked.states.values().map(|state| states::write(id, state)));
     if row.in_progress {
-        statements.extend(linked.cleared.iter().flat_map(|change| progress::clear(id, change)));
+        let cleared = linked.cleared.iter();
+        statements.extend(cleared.flat_map(|(change, what)| progress::clear(id, change, *what)));
     }
     let end: [Argument<'a>; 3] =
         [id.into(), linked.head.sequence.0.into(), linked.head.hash.as_bytes().as_slice().into()];

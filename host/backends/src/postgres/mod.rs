@@ -18,7 +18,6 @@ mod guard;
 mod interrupt;
 mod lease;
 mod marks;
-mod network;
 mod pings;
 mod pool;
 mod preview;

@@ -3,6 +3,7 @@
 use sandpiper_engine::change::ChangeId;
 use sandpiper_engine::digest::Digest;
 use sandpiper_engine::scope::Scope;
+use sandpiper_engine::state::Forgotten;
 use sandpiper_engine::store::{Lease, StepMark};
 
 use super::chain::{self, Refused};
@@ -33,10 +34,9 @@ const STEPS: &str = concat!(
     of_scope!(),
     " ORDER BY step"
 );
-const CLEAR: [&str; 2] = [
-    "DELETE FROM sandpiper.sandpiper_checkpoint WHERE chain = $1 AND change_id = $2",
-    "DELETE FROM sandpiper.sandpiper_step WHERE chain = $1 AND change_id = $2",
-];
+const CLEAR_STEPS: &str = "DELETE FROM sandpiper.sandpiper_step WHERE chain = $1 AND change_id = $2";
+const CLEAR_CHECKPOINT: &str =
+    "DELETE FROM sandpiper.sandpiper_checkpoint WHERE chain = $1 AND change_id = $2";
 
 /// Keeps a checkpoint of a change.
 pub(crate) async fn put_checkpoint(
@@ -138,7 +138,12 @@ fn mark(row: &Cells) -> Result<StepMark, Failure> {
     })
 }
 
-/// The statements that forget all of it, with the entry that ends what it was kept for.
-pub(crate) fn clear(chain: u64, change: &ChangeId) -> [Statement<'_>; 2] {
-    CLEAR.map(|text| Statement::new(text, [chain.into(), change.as_str().into()]))
+/// The statements that forget it, with the entry that ends what it was kept for.
+pub(crate) fn clear(chain: u64, change: &ChangeId, what: Forgotten) -> impl Iterator<Item = Statement<'_>> {
+    let texts: &[&str] = match what {
+        Forgotten::Nothing => &[],
+        Forgotten::Steps => &[CLEAR_STEPS],
+        Forgotten::All => &[CLEAR_STEPS, CLEAR_CHECKPOINT],
+    };
+    texts.iter().map(move |text| Statement::new(text, [chain.into(), change.as_str().into()]))
 }

@@ -1,18 +1,17 @@
 //! Encrypted connections: what `sslmode` asks for, with rustls.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 use tokio_rustls::TlsConnector;
 
 use super::address::{Mode, Protection};
 use super::wire::Socket;
+use crate::certificates;
 
 /// Encrypts a connection to a host.
 ///
@@ -69,47 +68,18 @@ fn configuration(protection: &Protection) -> Result<ClientConfig, String> {
     };
     let builder = builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
     match (&protection.certificate, &protection.key) {
-        (Some(certificate), Some(key)) => {
-            let chain = certificates(certificate)?;
-            let key = PrivateKeyDer::from_pem_file(key)
-                .map_err(|error| format!("the key `{}` cannot be read: {error}", key.display()))?;
-            builder
-                .with_client_auth_cert(chain, key)
-                .map_err(|error| format!("`sslcert` and `sslkey` do not fit: {error}"))
-        }
+        (Some(certificate), Some(key)) => builder
+            .with_client_auth_cert(certificates::read(certificate)?, certificates::key(key)?)
+            .map_err(|error| format!("`sslcert` and `sslkey` do not fit: {error}")),
         _ => Ok(builder.with_no_client_auth()),
     }
 }
 
 fn authority(protection: &Protection) -> Result<Arc<WebPkiServerVerifier>, String> {
-    let mut roots = RootCertStore::empty();
-    match &protection.root {
-        Some(file) => {
-            for root in certificates(file)? {
-                roots
-                    .add(root)
-                    .map_err(|error| format!("the root certificate `{}`: {error}", file.display()))?;
-            }
-        }
-        None => {
-            let found = rustls_native_certs::load_native_certs();
-            roots.add_parsable_certificates(found.certs);
-        }
-    }
+    let roots = certificates::roots(protection.root.as_deref())?;
     WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::new(ring::default_provider()))
         .build()
         .map_err(|_| "there is no root certificate on this machine: name one with `sslrootcert`".to_owned())
-}
-
-fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let unreadable = |why: String| format!("the certificate `{}` cannot be read: {why}", file.display());
-    let found: Result<Vec<_>, _> =
-        CertificateDer::pem_file_iter(file).map_err(|error| unreadable(error.to_string()))?.collect();
-    match found {
-        Ok(found) if found.is_empty() => Err(unreadable("there is none in it".to_owned())),
-        Ok(found) => Ok(found),
-        Err(error) => Err(unreadable(error.to_string())),
-    }
 }
 
 /// Looks at a server's certificate as far as the mode asks for it.

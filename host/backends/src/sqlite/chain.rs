@@ -64,9 +64,9 @@ pub(crate) fn append(
             None => states::one(connection, head.chain, id.as_str())?,
         };
         let appended = append_one(connection, lease, &mut head, draft, before.as_ref())?;
-        let clears = draft.record.state.is_some_and(ChangeState::clears_checkpoints);
-        if in_progress && clears && appended.is_some() {
-            progress::clear(connection, head.chain, id.as_str())?;
+        if let (true, true, Some(state)) = (in_progress, appended.is_some(), draft.record.state) {
+            let forgotten = ChangeState::forgets(before.as_ref(), state);
+            progress::clear(connection, head.chain, id.as_str(), forgotten)?;
         }
         let after = match &appended {
             Some(entry) => ChangeState::after(before.as_ref(), entry),

@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use sandpiper_engine::change::ChangeId;
 use sandpiper_engine::digest::Digest;
 use sandpiper_engine::scope::Scope;
+use sandpiper_engine::state::Forgotten;
 use sandpiper_engine::store::{AppendError, Lease, StepMark, StoreError};
 
 use super::chain::{head, new_chain};
@@ -104,12 +105,21 @@ fn mark(row: &Row<'_>) -> rusqlite::Result<StepMark> {
     })
 }
 
-/// Forgets all of it, with the entry that ends what it was kept for.
-pub(crate) fn clear(connection: &Connection, chain: i64, change: &str) -> Result<(), StoreError> {
-    for delete in [
-        "DELETE FROM main.sandpiper_checkpoint WHERE chain = ?1 AND change_id = ?2",
-        "DELETE FROM main.sandpiper_step WHERE chain = ?1 AND change_id = ?2",
-    ] {
+/// Forgets it, with the entry that ends what it was kept for.
+pub(crate) fn clear(
+    connection: &Connection,
+    chain: i64,
+    change: &str,
+    what: Forgotten,
+) -> Result<(), StoreError> {
+    const STEPS: &str = "DELETE FROM main.sandpiper_step WHERE chain = ?1 AND change_id = ?2";
+    const CHECKPOINT: &str = "DELETE FROM main.sandpiper_checkpoint WHERE chain = ?1 AND change_id = ?2";
+    let deletes: &[&str] = match what {
+        Forgotten::Nothing => &[],
+        Forgotten::Steps => &[STEPS],
+        Forgotten::All => &[STEPS, CHECKPOINT],
+    };
+    for delete in deletes {
         connection
             .prepare_cached(delete)
             .and_then(|mut statement| statement.execute((chain, change)))

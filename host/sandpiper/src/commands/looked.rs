@@ -78,7 +78,7 @@ impl Sandpiper {
     }
 
     async fn asked(&self, config: &Config) -> Result<Asked, Fault> {
-        let systems = Systems::new(config, &self.stopper)?;
+        let systems = self.systems_of(config)?;
         let states = systems.store().states(&self.scope()).await;
         Ok(Asked { systems, states })
     }

@@ -205,9 +205,14 @@ impl Sandpiper {
         }
     }
 
+    /// The store and the target systems of a configuration, none of them opened yet.
+    fn systems_of(&self, config: &Config) -> Result<Systems, Fault> {
+        Systems::new(config, &self.secrets, &self.stopper)
+    }
+
     /// The audit store, for commands that need no files.
     fn store(&self) -> Result<Arc<dyn Store>, Fault> {
-        Ok(Systems::new(&self.config, &self.stopper)?.store().clone())
+        Ok(self.systems_of(&self.config)?.store().clone())
     }
 
     /// Reads the files, and asks the store.

@@ -1,13 +1,14 @@
 //! The rules that every audit store and every target system keeps, as tests that can be run against any of them: our
 //! own, and those of others.
 //!
-//! Whoever writes a backend says with [`StorePlace`] and [`TargetPlace`] how a fresh place is made, and lets a macro
+//! Whoever writes a backend says with [`StorePlace`], [`TargetPlace`] and [`http::ApiPlace`] how a fresh place is made, and lets a macro
 //! make one test of each rule:
 //!
 //! ```ignore
 //! mod store { sandpiper::store_conformance!(crate::my_store_place); }
 //! mod target { sandpiper::target_conformance!(crate::my_target_place); }
 //! mod sql { sandpiper::sql_conformance!(crate::my_target_place); }
+//! mod http { sandpiper::http_conformance!(crate::my_api_place); }
 //! ```
 //!
 //! A rule that is broken panics, in words.
@@ -21,6 +22,7 @@
 )]
 
 mod facts;
+pub mod http;
 pub mod sql;
 pub mod store;
 pub mod target;
@@ -100,6 +102,7 @@ macro_rules! store_conformance {
             the_order_of_entries_is_not_that_of_clocks,
             entries_are_read_back_as_they_were_appended,
             progress_is_kept_until_its_change_ends,
+            a_checkpoint_is_kept_until_its_change_is_undone,
             calls_are_kept_until_they_are_pruned,
             notes_are_entries_that_change_no_state,
             artifacts_and_descriptions_are_kept_by_digest,
@@ -150,6 +153,29 @@ macro_rules! sql_conformance {
             queries_and_statements_interleave,
             an_error_names_its_code_and_place,
             a_running_statement_can_be_interrupted
+        );
+    };
+}
+
+/// Makes a test of each rule for HTTP APIs. The argument is a function that gives a fresh [`http::ApiPlace`].
+#[macro_export]
+macro_rules! http_conformance {
+    ($place:path) => {
+        $crate::conformance_tests!(
+            http,
+            $place,
+            a_request_arrives_as_it_was_asked_for,
+            an_answer_comes_back_whole,
+            nothing_leaves_the_base_url,
+            headers_of_the_host_are_refused,
+            redirects_are_not_followed,
+            what_was_not_sent_is_told_from_what_was_not_answered,
+            a_body_over_the_limit_is_not_read,
+            a_session_for_looking_sends_get_and_head_only,
+            only_what_may_be_done_twice_is_sent_again,
+            a_request_has_its_time,
+            a_running_request_can_be_interrupted,
+            an_api_has_no_transactions
         );
     };
 }

@@ -346,6 +346,31 @@ pub fn progress_is_kept_until_its_change_ends(place: &dyn StorePlace) {
     assert_eq!(kept(&b), Some(b"other".to_vec()));
 }
 
+/// What was captured while a change was applied takes it back in another run; and it is nothing to one that begins anew.
+pub fn a_checkpoint_is_kept_until_its_change_is_undone(place: &dyn StorePlace) {
+    let store = made(place);
+    let lease = taken(&*store, "schema");
+    let a = id("a");
+    let kept = || run(place.open().checkpoint(&scope(), &a)).unwrap();
+    let append = |state| drop(run(store.append(&lease, &[always("a", state)])).unwrap());
+    append(State::Started);
+    run(store.put_checkpoint(&lease, &a, b"captured")).unwrap();
+    run(store.put_step(&lease, &a, &StepMark::begin(0, Digest::of(b"first")))).unwrap();
+    append(State::Applied);
+    assert_eq!((kept(), run(store.steps(&scope(), &a)).unwrap()), (Some(b"captured".to_vec()), Vec::new()));
+    append(State::Undoing);
+    append(State::UndoFailed);
+    assert_eq!(kept(), Some(b"captured".to_vec()));
+    append(State::Undone);
+    assert_eq!(kept(), None);
+    append(State::Started);
+    run(store.put_checkpoint(&lease, &a, b"captured")).unwrap();
+    append(State::MarkedApplied);
+    assert_eq!(kept(), Some(b"captured".to_vec()));
+    append(State::Started);
+    assert_eq!(kept(), None, "it is applied again");
+}
+
 /// Beside their entry, in no hash; and artifacts that nothing needs go with them.
 pub fn calls_are_kept_until_they_are_pruned(place: &dyn StorePlace) {
     let store = made(place);

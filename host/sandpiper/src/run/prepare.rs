@@ -174,12 +174,15 @@ impl Preparing<'_> {
         let mut direct = None;
         let mut assessor = template.assessor.lock().await;
         for (step, payload) in program.all() {
-            problems.extend(violations(&template.payload, payload));
             let assessment = assessor.assess(self.runtime, &step).await;
             let assessment = assessment.map_err(|fault| {
                 let problem = Problem::error(fault.code, fault.message).at(whole.clone());
                 vec![fault.help.into_iter().fold(problem, Problem::help)]
             })?;
+            if assessment.problems.is_empty() {
+                // What the template sees itself it says better than its schema.
+                problems.extend(violations(&template.payload, payload));
+            }
             problems.extend(assessment.problems.into_iter().map(|found| located(found, payload)));
             if !assessment.transactional && step.action == action {
                 let what = if part == Part::Apply { "it" } else { "its rollback" };

@@ -68,7 +68,7 @@ impl Sandpiper {
         let are_sound = changes.health != Health::Bad;
         checks.add("", changes);
         checks.add("", cache::look(self.memory.as_deref().and_then(std::path::Path::parent)));
-        match Systems::new(&self.config, &self.stopper) {
+        match self.systems_of(&self.config) {
             Ok(systems) => self.look_at(&systems, are_sound, &mut checks).await,
             Err(fault) => {
                 checks.add("store", of_fault("driver", &fault));
