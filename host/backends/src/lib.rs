@@ -11,6 +11,8 @@
 mod chain;
 mod compression;
 pub mod crash;
+#[cfg(feature = "network")]
+mod network;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 mod pruning;
