@@ -27,6 +27,12 @@ impl Buffered {
         Self { socket, incoming: BytesMut::new(), outgoing: BytesMut::new(), unflushed: false }
     }
 
+    /// The socket itself, to be encrypted.
+    #[cfg(feature = "mysql")]
+    pub(crate) fn into_socket(self) -> Box<dyn Socket> {
+        self.socket
+    }
+
     /// Sends everything, without waiting for an answer.
     pub(crate) async fn send(&mut self) -> io::Result<()> {
         self.socket.write_all(&self.outgoing).await?;
