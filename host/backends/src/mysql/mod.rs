@@ -5,15 +5,26 @@
 //! statements of the host's go out together.
 
 mod address;
+mod archive;
 mod arguments;
 mod authenticate;
 mod cells;
+mod chain;
 mod client;
 mod connect;
 mod database;
 mod errors;
+mod lease;
+mod pool;
+mod progress;
+mod prune;
+mod rights;
+mod schema;
 mod server;
+mod states;
+mod store;
 mod wire;
 
 pub use address::Address;
 pub use database::{Database, Databases, Times};
+pub use store::MysqlStore;
