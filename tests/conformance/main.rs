@@ -1,4 +1,5 @@
 //! Every backend keeps the rules of `sandpiper::conformance`.
 
+mod mariadb;
 mod postgres;
 mod sqlite;
