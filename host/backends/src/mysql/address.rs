@@ -34,11 +34,6 @@ impl std::fmt::Debug for Address {
 }
 
 impl Address {
-    /// Whether a text begins as an address does.
-    pub fn is_one(text: &str) -> bool {
-        text.split_once("://").is_some_and(|(scheme, _)| is_known(scheme))
-    }
-
     /// Reads an address. Files that it names are relative to `folder`.
     ///
     /// # Errors
@@ -110,7 +105,9 @@ impl Address {
             self.host = "localhost".to_owned();
         }
         if self.user.is_empty() {
-            return Err("it names no user".to_owned());
+            // As the programs of the servers do; their first account where nobody is logged in.
+            let user = std::env::var("USER").ok().filter(|user| !user.is_empty());
+            self.user = user.unwrap_or_else(|| "root".to_owned());
         }
         if self.database.is_empty() {
             return Err("it names no database: add `/database` after the host".to_owned());
@@ -205,7 +202,6 @@ mod tests {
             "mysql://ada:sesame@host/x?pool=3",
             "mysql://ada:sesame@host/x?ssl-cert=c.pem",
             "mysql://ada:sesame@host",
-            "mysql://:sesame@host/x",
         ] {
             let said = Address::parse(url, Path::new("/project")).unwrap_err();
             assert!(!said.contains("sesame") && said.len() > 15, "{said}");

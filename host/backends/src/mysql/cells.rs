@@ -235,7 +235,7 @@ mod tests {
             "2026-02-03 04:05:06.789"
         );
         assert_eq!(cell(kind::TIME, 0, 0, &[8, 1, 2, 0, 0, 0, 3, 4, 5]), "-51:04:05");
-        assert_eq!(cell(kind::DOUBLE, 0, 31, &0.1_f64.to_le_bytes().leak()), "0.1");
+        assert_eq!(cell(kind::DOUBLE, 0, 31, &[0x9A, 0x99, 0x99, 0x99, 0x99, 0x99, 0xB9, 0x3F]), "0.1");
         assert_eq!(cell(kind::VAR_STRING, 0, 0, b"\x02ab"), "ab");
     }
 
