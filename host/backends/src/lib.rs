@@ -5,12 +5,17 @@
 //!
 //! | folder | target | audit store | feature |
 //! | --- | --- | --- | --- |
+//! | [`mysql`] | - | [`mysql::Database`] | `mysql` |
 //! | [`postgres`] | [`postgres::PostgresTarget`] | [`postgres::PostgresStore`] | `postgres` |
 //! | [`sqlite`] | [`sqlite::SqliteTarget`] | [`sqlite::SqliteStore`] | `sqlite` |
 
 mod chain;
 mod compression;
 pub mod crash;
+#[cfg(feature = "mysql")]
+pub mod mysql;
+#[cfg(feature = "network")]
+mod network;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 mod pruning;
@@ -28,6 +33,10 @@ pub struct Kind {
 
 /// The kinds that this build knows.
 pub const KINDS: &[Kind] = &[
+    #[cfg(feature = "mysql")]
+    Kind { name: "mysql", can_be_store: true },
+    #[cfg(feature = "mysql")]
+    Kind { name: "mariadb", can_be_store: true },
     #[cfg(feature = "postgres")]
     Kind { name: "postgres", can_be_store: true },
     #[cfg(feature = "sqlite")]

@@ -13,11 +13,11 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::runtime::Handle;
 
-use super::address::{Address, Mode};
+use super::address::Address;
 use super::client::Client;
 use super::errors::{Failure, ServerError};
-use super::tls;
-use super::wire::{Socket, Wire};
+use super::wire::Wire;
+use crate::network::{self, Mode, Socket};
 
 /// What names the backend of a connection when it is to be interrupted.
 #[derive(Clone)]
@@ -98,7 +98,7 @@ async fn open(address: &Address) -> Result<Box<dyn Socket>, Failure> {
         socket.read_u8().await
     };
     match asked.await.map_err(unreachable)? {
-        b'S' => tls::encrypt(socket, &address.host, &address.protection).await.map_err(Failure::Refused),
+        b'S' => network::encrypt(socket, &address.host, &address.protection).await.map_err(Failure::Refused),
         _ if address.protection.mode == Mode::Prefer => Ok(Box::new(socket)),
         _ => Err(Failure::Refused(
             "the server does not encrypt connections, and `sslmode` asks for it: switch `ssl` on there"

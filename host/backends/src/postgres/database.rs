@@ -9,7 +9,7 @@ use super::address::Address;
 use super::client::{Argument, Client, Statement};
 use super::connect;
 use super::errors::Failure;
-use super::network::Network;
+use crate::network::Network;
 
 /// How long things may take on a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -17,7 +17,6 @@ mod guard;
 mod interrupt;
 mod lease;
 mod marks;
-mod network;
 mod pings;
 mod pool;
 mod progress;
@@ -28,7 +27,6 @@ mod statements;
 mod states;
 mod store;
 mod target;
-mod tls;
 mod values;
 mod wire;
 
