@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use sandpiper_backends::mysql::{self, MysqlTarget};
 use sandpiper_backends::postgres::{self, Address, PostgresStore, PostgresTarget, Times};
 use sandpiper_backends::sqlite::{Databases, Options, SqliteStore, SqliteTarget};
 use sandpiper_backends::{KINDS, Role};
@@ -32,6 +33,7 @@ pub(crate) struct Systems {
     place: StorePlace,
     databases: Databases,
     servers: postgres::Databases,
+    mysql_servers: mysql::Databases,
     times: Times,
     targets: Mutex<BTreeMap<SystemName, Arc<dyn Target>>>,
     /// Which of the systems share the store, as far as it was asked: each answer is a look at the file system.
@@ -74,6 +76,7 @@ impl Systems {
             place,
             databases,
             servers,
+            mysql_servers: mysql::Databases::new(),
             times,
             targets: Mutex::default(),
             sharing: Mutex::default(),
@@ -109,6 +112,12 @@ impl Systems {
                 let role = role(self.is_store_database(&address));
                 let database = self.servers.database(address, self.times);
                 Arc::new(PostgresTarget::new(name.clone(), database, system.settings.clone(), role))
+            }
+            SystemKind::Mysql { url } => {
+                let address = mysql_address(name.as_str(), url, &self.folder)?;
+                let times = mysql::Times { deadline: self.times.deadline, lease: self.times.lease };
+                let database = self.mysql_servers.database(address, times);
+                Arc::new(MysqlTarget::new(name.clone(), database, system.settings.clone(), role(false)))
             }
             other => return Err(not_built_in(name.as_str(), other.name())),
         };
@@ -151,6 +160,13 @@ fn address(name: &str, url: &str, folder: &Path) -> Result<Address, Fault> {
     Address::parse(url, folder).map_err(|why| {
         Fault::new("config::syntax", Blame::User, format!("the address of `{name}` cannot be read: {why}"))
             .with_help("write `postgres://user:password@host:port/database`")
+    })
+}
+
+fn mysql_address(name: &str, url: &str, folder: &Path) -> Result<mysql::Address, Fault> {
+    mysql::Address::parse(url, folder).map_err(|why| {
+        Fault::new("config::syntax", Blame::User, format!("the address of `{name}` cannot be read: {why}"))
+            .with_help("write `mysql://user:password@host:port/database`")
     })
 }
 

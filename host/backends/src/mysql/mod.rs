@@ -1,6 +1,6 @@
-//! MySQL and MariaDB: databases as the audit store.
+//! MySQL and MariaDB: databases as target systems and as the audit store.
 //!
-//! The store has a few connections that it keeps. The protocol is spoken here and not left to a driver above it: the
+//! Each attempt has a connection of its own, which is closed after it; the store has a few connections that it keeps. The protocol is spoken here and not left to a driver above it: the
 //! state of the transaction comes with every answer, results have one form for every type that a server has, and several
 //! statements of the host's go out together.
 
@@ -10,10 +10,21 @@ mod authenticate;
 mod cells;
 mod client;
 mod connect;
+mod cursor;
 mod database;
 mod errors;
+mod guard;
+mod marks;
+mod place;
 mod server;
+mod session;
+mod settings;
+mod statements;
+mod target;
+mod values;
+mod whole;
 mod wire;
 
 pub use address::Address;
 pub use database::{Database, Databases, Times};
+pub use target::MysqlTarget;
