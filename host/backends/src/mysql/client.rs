@@ -40,6 +40,9 @@ mod flag {
     pub(super) const LAST_ROW: u16 = 0x0080;
 }
 
+/// How long a text of several statements becomes, in bytes; servers take 16 MiB, where they are not told otherwise.
+const MOST_TOGETHER: usize = 1 << 20;
+
 /// A connection to a server.
 pub(crate) struct Client {
     wire: Wire,
@@ -149,18 +152,23 @@ impl Client {
         let texts: Vec<Cow<'_, str>> = statements.iter().map(Statement::filled).collect::<Result<_, _>>()?;
         let mut answers = Vec::with_capacity(texts.len());
         match self.texts {
-            Texts::Several if !texts.is_empty() => {
-                self.begin()?;
-                self.wire.command(command::QUERY, &[texts.join(";\n").as_bytes()]);
-                loop {
-                    answers.push(self.answer(Form::Text, answers.len()).await?);
-                    if self.flags & flag::MORE_RESULTS == 0 {
-                        break;
+            Texts::Several => {
+                let mut rest = texts.as_slice();
+                while !rest.is_empty() {
+                    let (now, later) = rest.split_at(together(rest));
+                    self.begin()?;
+                    self.wire.command(command::QUERY, &[now.join(";\n").as_bytes()]);
+                    loop {
+                        answers.push(self.answer(Form::Text, answers.len()).await?);
+                        if self.flags & flag::MORE_RESULTS == 0 {
+                            break;
+                        }
                     }
+                    self.lost = None;
+                    rest = later;
                 }
-                self.lost = None;
             }
-            _ => {
+            Texts::One => {
                 for text in texts {
                     self.begin()?;
                     self.wire.command(command::QUERY, &[text.as_bytes()]);
@@ -502,4 +510,14 @@ impl Beat for Client {
         }
         self.lost.is_none()
     }
+}
+
+/// How many of some texts go out together: at least one.
+fn together(texts: &[Cow<'_, str>]) -> usize {
+    let mut length = 0;
+    let fits = texts.iter().take_while(|text| {
+        length += text.len();
+        length <= MOST_TOGETHER
+    });
+    fits.count().max(1)
 }

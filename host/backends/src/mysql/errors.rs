@@ -176,7 +176,9 @@ pub(crate) fn store_error(failure: &Failure) -> StoreError {
         Failure::Refused(why) => StoreError::Refused(why.clone()),
         Failure::Version(why) => StoreError::Version(why.clone()),
         Failure::Server(error, _) if error.is_about_rights() => StoreError::Rights(error.said()),
-        Failure::Server(error, _) if error.is_about_time() => StoreError::Busy(error.said()),
+        Failure::Server(error, _) if error.is_about_time() || error.is(number::DEADLOCK) => {
+            StoreError::Busy(error.said())
+        }
         Failure::Server(error, _) if error.is_about_connections() || error.is_fatal() => {
             StoreError::Unreachable(error.said())
         }

@@ -9,6 +9,7 @@ use super::address::Address;
 use super::arguments::{Argument, Statement};
 use super::client::{Answer, Client};
 use super::errors::{Explain as _, Failure, number};
+use super::schema;
 
 /// The tables of the host, in the database of the address and always by their whole name: what a change calls alike, or
 /// which database it works in, must not hide them.
@@ -16,14 +17,6 @@ use super::errors::{Explain as _, Failure, number};
 pub(crate) struct Marks {
     fences: String,
     markers: String,
-    account: Account,
-}
-
-/// Who needs rights, and on what.
-#[derive(Debug, Clone)]
-struct Account {
-    user: String,
-    database: String,
 }
 
 /// A name as a statement writes it.
@@ -38,16 +31,11 @@ impl Marks {
         Self {
             fences: format!("{database}.sandpiper_fence"),
             markers: format!("{database}.sandpiper_marker"),
-            account: Account { user: address.user.clone(), database },
         }
     }
 
     /// Makes the tables where they are missing.
-    ///
-    /// # Errors
-    ///
-    /// [`TargetError::Rights`] with what has to be granted.
-    pub(crate) async fn make(&self, client: &mut Client) -> Result<(), TargetError> {
+    pub(crate) async fn make(&self, client: &mut Client) -> Result<(), Failure> {
         let tables = [
             // The names of a stage may be longer than a key: it is their digest.
             format!(
@@ -70,22 +58,7 @@ impl Marks {
                 self.markers
             ),
         ];
-        match client.batch(&tables.map(Statement::plain)).await {
-            Err(Failure::Server(error, _)) if error.is_about_rights() => {
-                Err(self.missing_rights(&error.said()))
-            }
-            other => other.map(drop).in_target(),
-        }
-    }
-
-    /// What an account needs to keep markers and fence rows, in the statement that grants it.
-    pub(crate) fn missing_rights(&self, said: &str) -> TargetError {
-        let Account { user, database } = &self.account;
-        TargetError::Rights(format!(
-            "Sandpiper keeps the tables `sandpiper_fence` and `sandpiper_marker` in the database: {said}; let an \
-             administrator run `GRANT SELECT, INSERT, UPDATE, DELETE, CREATE ON {database}.* TO '{user}'@'%'`, with the \
-             host of the account in place of `%`"
-        ))
+        schema::make(client, &tables.each_ref().map(String::as_str)).await
     }
 
     /// The statements that set the fence row and remove markers, within a transaction. The row is set even where the

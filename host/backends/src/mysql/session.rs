@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use sandpiper_engine::entry::AttemptId;
-use sandpiper_engine::store::Appended;
+use sandpiper_engine::store::{AppendError, Appended};
 use sandpiper_runtime::guest::Level;
 use sandpiper_runtime::sql::{CursorId, Sql, SqlError};
 use sandpiper_runtime::target::{CommitError, Interrupter, ProofError, Seal, Session, TargetError};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
+use super::chain;
 use super::client::{Client, Status};
 use super::connect::Canceller;
 use super::cursor::Query;
@@ -302,15 +303,27 @@ async fn commit(
     seal: Seal<'_>,
 ) -> Result<Option<Appended>, CommitError> {
     client.one(OWN, Vec::new()).await.in_target()?;
-    match seal {
-        Seal::Marker => mark(client, marks, std::slice::from_ref(attempt)).await?,
-        Seal::Markers(attempts) => mark(client, marks, attempts).await?,
-        Seal::Entries { .. } => {
-            return Err(TargetError::Refused("it does not hold the audit".to_owned()).into());
+    let sealed = match seal {
+        Seal::Marker => {
+            mark(client, marks, std::slice::from_ref(attempt)).await?;
+            None
         }
-    }
+        Seal::Markers(attempts) => {
+            mark(client, marks, attempts).await?;
+            None
+        }
+        Seal::Entries { lease, drafts } => {
+            let appended = chain::append(client, lease, drafts).await;
+            Some(appended.map_err(|refused| match refused {
+                chain::Refused::Append(error) => CommitError::Entries(error),
+                chain::Refused::Failure(failure) => {
+                    CommitError::Entries(AppendError::Store(super::errors::store_error(&failure)))
+                }
+            })?)
+        }
+    };
     crash::before("mysql commit");
     let committed = client.one("COMMIT", Vec::new()).await;
     crash::after("mysql commit");
-    committed.map(|_| None).map_err(refused)
+    committed.map(|_| sealed).map_err(refused)
 }

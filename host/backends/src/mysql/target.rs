@@ -16,7 +16,7 @@ use super::marks::{self, Marks};
 use super::session::{MysqlSession, Transaction, roll_back};
 use super::settings::Settings;
 use super::values::Clock;
-use super::whole;
+use super::{lease, rights, whole};
 use crate::Role;
 use crate::crash;
 use crate::network::Pings;
@@ -67,15 +67,17 @@ impl MysqlTarget {
         let begun = match client.batch(&statements).await {
             Err(Failure::Server(error, _)) if error.is(number::MISSING_TABLE) => {
                 roll_back(client).await;
-                self.marks.make(client).await?;
-                client.batch(&statements).await
+                match self.marks.make(client).await {
+                    Ok(()) => client.batch(&statements).await,
+                    Err(failure) => Err(failure),
+                }
             }
             other => other,
         };
         crash::after("mysql begin");
         match begun {
             Err(Failure::Server(error, _)) if error.is_about_rights() => {
-                Err(self.marks.missing_rights(&error.said()))
+                Err(TargetError::Rights(rights::missing(&self.database, &error.said()).await))
             }
             other => other.in_target(),
         }
@@ -94,6 +96,13 @@ impl MysqlTarget {
         let (mut client, clock) = self.connected(Rules::Transaction).await?;
         let answers = self.begin(&mut client, fence, recorded).await?;
         marks::begun(fence, answers.get(2))?;
+        if mode == Mode::Shared {
+            let found = client.batch(&[lease::token(&fence.key)]).await.in_target()?;
+            let found = found.first().and_then(|answer| answer.rows.first());
+            if found.map(|row| row.number(0)).transpose().in_target()? != Some(fence.token.0) {
+                return Err(TargetError::Fenced);
+            }
+        }
         client.one(whole::BEGINNING, Vec::new()).await.in_target()?;
         let transaction = Transaction { attempt: attempt.clone(), marks: self.marks.clone() };
         Ok(MysqlSession::new(client, Rules::Transaction, Some(transaction), self.pings()?, clock))
@@ -155,7 +164,8 @@ impl MysqlTarget {
         if has_role || missing.is_empty() {
             return Ok(());
         }
-        Err(self.marks.missing_rights(&format!("the account lacks {}", missing.join(", "))))
+        let said = format!("the account lacks {}", missing.join(", "));
+        Err(TargetError::Rights(rights::missing(&self.database, &said).await))
     }
 }
 
