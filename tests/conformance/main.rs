@@ -1,4 +1,5 @@
 //! Every backend keeps the rules of `sandpiper::conformance`.
 
+mod mariadb_target;
 mod postgres;
 mod sqlite;

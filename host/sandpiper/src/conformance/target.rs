@@ -118,7 +118,7 @@ pub fn what_ends_a_transaction_is_refused_in_one(place: &dyn TargetPlace) {
         assert!(calls.denied(statement).contains("is refused"), "{statement}");
     }
     assert!(run(calls.sql().run_script("INSERT INTO t VALUES (2); COMMIT; BEGIN;")).is_err());
-    for statement in ["SAVEPOINT a", "INSERT INTO t VALUES (3)", "ROLLBACK TO a", "RELEASE a"] {
+    for statement in ["SAVEPOINT a", "INSERT INTO t VALUES (3)", "ROLLBACK TO a", "RELEASE SAVEPOINT a"] {
         calls.done(statement);
     }
     assert_eq!(count(place), ["0"], "nothing was committed");
