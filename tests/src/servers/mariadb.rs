@@ -48,7 +48,8 @@ impl MariaDb {
         let folder = tempfile::Builder::new().prefix("sandpiper-mariadb-").tempdir().unwrap();
         let root = folder.path();
         let accounts = format!(
-            "CREATE USER IF NOT EXISTS root@'%' IDENTIFIED BY '{PASSWORD}';\n\
+            "DROP USER IF EXISTS root@'127.0.0.1', root@'::1';\n\
+             CREATE USER IF NOT EXISTS root@'%' IDENTIFIED BY '{PASSWORD}';\n\
              GRANT ALL ON *.* TO root@'%' WITH GRANT OPTION;\n\
              ALTER USER root@localhost IDENTIFIED BY '{PASSWORD}';\n"
         );

@@ -107,7 +107,7 @@ impl Argument<'_> {
             Self::Unsigned(number) => out.push_str(&number.to_string()),
             Self::Double(number) => out.push_str(&format!("{number:e}")),
             Self::Decimal(text) | Self::Text(text) => {
-                out.push_str("_utf8mb4");
+                out.push_str("_utf8mb4 ");
                 match is_harmless(text) {
                     true => out.extend(["'", text, "'"]),
                     false => hexadecimal(text.as_bytes(), out),
@@ -172,7 +172,7 @@ mod tests {
         let statement = Statement::new("VALUES (?,?,?,?,?,?,?)", arguments);
         assert_eq!(
             statement.filled().unwrap(),
-            "VALUES (NULL,7,_utf8mb4'a \"b\"; --',_utf8mb4x'69742773',_utf8mb4x'5c',_utf8mb4x'c3a4',x'00ff')"
+            "VALUES (NULL,7,_utf8mb4 'a \"b\"; --',_utf8mb4 x'69742773',_utf8mb4 x'5c',_utf8mb4 x'c3a4',x'00ff')"
         );
     }
 
@@ -183,7 +183,7 @@ mod tests {
         // A question mark in an argument is not a place.
         assert_eq!(
             Statement::new("SELECT ?, ?", ["?".into(), 1.into()]).filled().unwrap(),
-            "SELECT _utf8mb4'?', 1"
+            "SELECT _utf8mb4 '?', 1"
         );
     }
 }
