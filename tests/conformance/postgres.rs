@@ -101,7 +101,9 @@ fn words() -> Words {
         endless: "SELECT pg_sleep(600)",
         numbers: "SELECT n FROM generate_series(1, 10000) AS n",
         parameter: "$1",
+        outside: "VACUUM",
         unique: "23505",
+        unique_fact: ("table", "t"),
         types: vec![
             same("boolean", Value::Boolean(true)),
             same("boolean", Value::Boolean(false)),

@@ -5,7 +5,7 @@
 //!
 //! | folder | target | audit store | feature |
 //! | --- | --- | --- | --- |
-//! | [`mysql`] | - | [`mysql::MysqlStore`] | `mysql` |
+//! | [`mysql`] | [`mysql::MysqlTarget`] | [`mysql::MysqlStore`] | `mysql` |
 //! | [`postgres`] | [`postgres::PostgresTarget`] | [`postgres::PostgresStore`] | `postgres` |
 //! | [`sqlite`] | [`sqlite::SqliteTarget`] | [`sqlite::SqliteStore`] | `sqlite` |
 

@@ -129,13 +129,35 @@ impl MariaDb {
         MariaDbDatabase { server: self, name }
     }
 
+    fn program(&self, name: &str) -> Command {
+        let mut command = Command::new(program(name));
+        command.args(["--no-defaults", "--host=127.0.0.1", "--user=root", "--skip-ssl"]);
+        command.arg("--default-character-set=utf8mb4");
+        command.arg(format!("--port={}", self.port)).env("MYSQL_PWD", PASSWORD);
+        command
+    }
+
     fn client(&self, database: &str, statements: &str) -> Command {
-        let mut client = Command::new(program("mariadb"));
-        client.args(["--no-defaults", "--host=127.0.0.1", "--user=root", "--skip-ssl"]);
-        client.args(["--batch", "--raw", "--skip-column-names", "--default-character-set=utf8mb4"]);
-        client.arg(format!("--port={}", self.port)).env("MYSQL_PWD", PASSWORD);
-        client.args([database, "-e", statements]);
+        let mut client = self.program("mariadb");
+        client.args(["--batch", "--raw", "--skip-column-names", database, "-e", statements]);
         client
+    }
+
+    /// Lets the client run a file.
+    #[track_caller]
+    pub fn run_file(&self, database: &str, file: &Path) {
+        let mut client = self.program("mariadb");
+        run(client.arg(database).stdin(Stdio::from(std::fs::File::open(file).unwrap())));
+    }
+
+    /// Everything in a database that is not ours, as statements that make it.
+    #[track_caller]
+    pub fn dump(&self, database: &str) -> Vec<String> {
+        let ours = self.rows(database, "SHOW TABLES LIKE 'sandpiper\\_%'");
+        let mut dump = self.program("mariadb-dump");
+        dump.args(["--routines", "--triggers", "--events", "--skip-dump-date", "--skip-comments"]);
+        dump.args(ours.iter().map(|table| format!("--ignore-table={database}.{table}")));
+        run(dump.arg(database)).lines().map(str::to_owned).collect()
     }
 
     /// The rows of statements in a database, columns joined by `|`.

@@ -12,6 +12,7 @@ use super::connect::{Canceller, Texts};
 use super::errors::{Failure, ServerError, number};
 use super::server::{Flavour, Server, capability};
 use super::wire::{Parts, Wire};
+use crate::network::Beat;
 
 /// What a client asks for: the first byte of a command.
 mod command {
@@ -23,6 +24,12 @@ mod command {
     pub(super) const CLOSE: u8 = 0x19;
     pub(super) const FETCH: u8 = 0x1C;
 }
+
+const NOT_WAITED_FOR: &str = "an earlier call was not waited for";
+
+/// How many bytes are written before answers are read; and, so that the answers fit in between, for how many rows.
+const AT_ONCE: usize = 512 * 1024;
+const ROWS_AT_ONCE: usize = 256;
 
 /// What a server says of its state with each answer.
 mod flag {
@@ -48,6 +55,8 @@ pub(crate) struct Client {
     warnings: u16,
     /// Whether an error came after the flags: it may have ended a transaction.
     is_doubtful: bool,
+    /// Whether the rows of what is under way are read and dropped.
+    drops_rows: bool,
     /// Why it cannot be used any more.
     lost: Option<String>,
 }
@@ -101,6 +110,7 @@ impl Client {
             flags: flag::AUTOCOMMIT,
             warnings: 0,
             is_doubtful: false,
+            drops_rows: false,
             lost: None,
         }
     }
@@ -175,6 +185,16 @@ impl Client {
         Ok(answers.pop().unwrap_or_default())
     }
 
+    /// Runs a statement of a change's as it stands. Rows that it gives are dropped.
+    pub(crate) async fn run(&mut self, text: &str) -> Result<u64, Failure> {
+        self.begin()?;
+        self.wire.command(command::QUERY, &[text.as_bytes()]);
+        self.drops_rows = true;
+        let answered = self.answered(Form::Text, 0).await;
+        self.drops_rows = false;
+        answered.map(|answer| answer.affected)
+    }
+
     /// Lets the server say what state it is in.
     pub(crate) async fn ping(&mut self) -> Result<(), Failure> {
         self.begin()?;
@@ -206,13 +226,91 @@ impl Client {
         arguments: &[Argument<'_>],
         cursor: bool,
     ) -> Result<Answer, Failure> {
+        self.begin()?;
+        if let Err(failure) = self.write_execute(prepared, arguments, cursor) {
+            self.lost = None;
+            return Err(failure);
+        }
+        self.answered(Form::Binary, 0).await
+    }
+
+    /// Runs a prepared statement once for each row of arguments, without waiting in between: also those after one that
+    /// fails are run. Rows that it gives are dropped. An error tells which row it was.
+    pub(crate) async fn execute_all(
+        &mut self,
+        prepared: &Prepared,
+        rows: &[Vec<Argument<'_>>],
+    ) -> Result<u64, Failure> {
+        if let Some((row, given)) =
+            rows.iter().map(Vec::len).enumerate().find(|(_, given)| *given != prepared.parameters)
+        {
+            return Err(uneven(given, prepared.parameters, Some(row)));
+        }
+        let mut first = None;
+        let mut affected = 0;
+        let mut done = 0;
+        while done < rows.len() && first.is_none() {
+            self.begin()?;
+            let begun = done;
+            while done < rows.len() && self.wire.pending() < AT_ONCE && done - begun < ROWS_AT_ONCE {
+                self.write_execute(prepared, rows.get(done).map_or(&[], Vec::as_slice), false)?;
+                done += 1;
+            }
+            for row in begun..done {
+                match self.answered_among(Form::Binary, row).await {
+                    Ok(answer) => affected += answer.affected,
+                    Err(failure @ Failure::Server(..)) => {
+                        first.get_or_insert(failure);
+                    }
+                    Err(failure) => return Err(failure),
+                }
+            }
+            self.lost = None;
+        }
+        first.map_or(Ok(affected), Err)
+    }
+
+    /// Runs statements of the host's in one round trip, whatever comes of those before. Gives how many warnings each
+    /// gave.
+    pub(crate) async fn together(
+        &mut self,
+        texts: &[&str],
+    ) -> Result<Vec<Result<u16, Box<ServerError>>>, Failure> {
+        self.begin()?;
+        texts.iter().for_each(|text| self.wire.command(command::QUERY, &[text.as_bytes()]));
+        let mut answers = Vec::with_capacity(texts.len());
+        for place in 0..texts.len() {
+            answers.push(match self.answered_among(Form::Text, place).await {
+                Ok(_) => Ok(self.warnings),
+                Err(Failure::Server(error, _)) => Err(error),
+                Err(failure) => return Err(failure),
+            });
+        }
+        self.lost = None;
+        Ok(answers)
+    }
+
+    /// All that comes of one of several statements that were sent together, without its rows.
+    async fn answered_among(&mut self, form: Form, statement: usize) -> Result<Answer, Failure> {
+        self.drops_rows = true;
+        let answered = self.answered(form, statement).await;
+        self.drops_rows = false;
+        if self.lost.is_none() {
+            self.lost = Some(NOT_WAITED_FOR.to_owned());
+        }
+        answered
+    }
+
+    fn write_execute(
+        &mut self,
+        prepared: &Prepared,
+        arguments: &[Argument<'_>],
+        cursor: bool,
+    ) -> Result<(), Failure> {
         let (expected, given) = (prepared.parameters, arguments.len());
         if expected != given {
-            return Err(Failure::Refused(format!(
-                "the call gives {given} parameters, but the statement has {expected}"
-            )));
+            return Err(uneven(given, expected, None));
         }
-        self.begin()?;
         let mut packet = BytesMut::new();
         packet.put_u32_le(prepared.id);
         packet.put_u8(u8::from(cursor));
@@ -229,7 +327,7 @@ impl Client {
             arguments.iter().for_each(|argument| argument.parameter(&mut packet));
         }
         self.wire.command(command::EXECUTE, &[&packet]);
-        self.answered(Form::Binary, 0).await
+        Ok(())
     }
 
     /// The next rows of a cursor: at most so many. False when there are no more after them.
@@ -270,7 +368,7 @@ impl Client {
         match &self.lost {
             Some(why) => Err(Failure::Lost(why.clone())),
             None => {
-                self.lost = Some("an earlier call was not waited for".to_owned());
+                self.lost = Some(NOT_WAITED_FOR.to_owned());
                 Ok(())
             }
         }
@@ -336,6 +434,9 @@ impl Client {
                 self.ended(packet)?;
                 return Ok(rows);
             }
+            if self.drops_rows {
+                continue;
+            }
             let row = match form {
                 Form::Text => Cells::of_text(packet, fields),
                 Form::Binary => Cells::of_binary(packet, fields),
@@ -394,6 +495,20 @@ impl Client {
     fn gone(&mut self, why: String) -> Failure {
         self.lost = Some(why.clone());
         Failure::Lost(why)
+    }
+}
+
+fn uneven(given: usize, expected: usize, row: Option<usize>) -> Failure {
+    let row = row.map(|row| format!(" for row {row}")).unwrap_or_default();
+    Failure::Refused(format!("the call gives {given} parameters{row}, but the statement has {expected}"))
+}
+
+impl Beat for Client {
+    async fn beat(&mut self) -> bool {
+        if self.lost.is_none() {
+            drop(self.ping().await);
+        }
+        self.lost.is_none()
     }
 }
 

@@ -13,7 +13,7 @@ use super::client::Client;
 use super::errors::{Failure, ServerError};
 use super::server::{Flavour, Server, capability};
 use super::wire::{Wire, put_counted};
-use crate::network::{self, Mode, Socket};
+use crate::network::{self, Cancel, Mode, Socket};
 
 /// Whether the text of one call may hold several statements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,19 +32,14 @@ pub(crate) struct Canceller {
     connection: u32,
 }
 
-impl Canceller {
-    /// Asks the server, over a connection of its own, to end what it is doing for this one.
-    pub(crate) async fn cancel(&self) {
-        let Ok(mut client) = connect(&self.address, &self.network, Texts::One).await else {
-            // One that does not arrive changes nothing: whoever waits for the call stops to wait by himself.
-            return;
-        };
+impl Cancel for Canceller {
+    async fn cancel(&self) {
+        let Ok(mut client) = connect(&self.address, &self.network, Texts::One).await else { return };
         drop(client.one(&format!("KILL QUERY {}", self.connection), Vec::new()).await);
         client.terminate().await;
     }
 
-    /// Where it runs.
-    pub(crate) fn network(&self) -> &Handle {
+    fn network(&self) -> &Handle {
         &self.network
     }
 }

@@ -1,8 +1,6 @@
-//! What a server says, and what becomes of a connection, turned into the errors of a store, of a target system and of
-//! the capability `sql`.
+//! What a server says, and what becomes of a connection, turned into the errors of a store and of a target system.
 
 use sandpiper_engine::store::StoreError;
-use sandpiper_runtime::sql::{DatabaseError, SqlError};
 use sandpiper_runtime::target::TargetError;
 
 use super::wire::Parts;
@@ -200,22 +198,5 @@ pub(crate) fn target_error(failure: &Failure) -> TargetError {
         StoreError::Busy(why) => TargetError::Busy(why),
         StoreError::Version(why) => TargetError::Version(why),
         StoreError::Refused(why) | StoreError::Damaged(why) => TargetError::Refused(why),
-    }
-}
-
-/// As an error of a statement of a change's.
-pub(crate) fn sql_error(failure: Failure) -> SqlError {
-    match failure {
-        Failure::Lost(why) => SqlError::ConnectionLost(why),
-        Failure::Refused(why) | Failure::Version(why) => SqlError::Denied(why),
-        Failure::Server(error, _) => SqlError::Refused(DatabaseError {
-            transient: error.is_transient(),
-            code: error.number.to_string(),
-            message: error.message,
-            detail: None,
-            hint: None,
-            position: None,
-            extras: vec![("sqlstate".to_owned(), error.state)],
-        }),
     }
 }

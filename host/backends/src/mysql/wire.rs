@@ -59,6 +59,11 @@ impl Wire {
         }
     }
 
+    /// How many bytes wait to be sent.
+    pub(crate) fn pending(&self) -> usize {
+        self.stream.outgoing.len()
+    }
+
     /// Sends everything, without waiting for an answer.
     pub(crate) async fn send(&mut self) -> io::Result<()> {
         self.stream.send().await

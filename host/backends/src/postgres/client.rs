@@ -18,6 +18,7 @@ use sandpiper_runtime::guest::Level;
 use super::connect::Canceller;
 use super::errors::{Failure, ServerError};
 use super::wire::Wire;
+use crate::network::Beat;
 
 /// How many notices are kept until somebody asks for them.
 const MOST_NOTICES: usize = 1000;
@@ -490,6 +491,16 @@ impl Client {
             _ => {}
         }
         Ok(Taken::Going)
+    }
+}
+
+impl Beat for Client {
+    async fn beat(&mut self) -> bool {
+        // Outside of a transaction the server waits as long as it takes.
+        if self.lost.is_none() && self.status != Status::Idle && !self.unsynced {
+            drop(self.sync().await);
+        }
+        self.lost.is_none()
     }
 }
 

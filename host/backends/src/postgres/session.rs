@@ -13,19 +13,19 @@ use sandpiper_runtime::target::{CommitError, Interrupter, ProofError, Seal, Sess
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::client::{Client, Notice, Statement, Status};
+use super::connect::Canceller;
 use super::cursor::Query;
 use super::errors::{Explain as _, Failure, ServerError, code, sql_error, target_error};
 use super::guard::Rules;
-use super::interrupt::Interrupt;
-use super::pings::Pings;
 use super::{chain, marks};
+use crate::network::{Interrupt, Pings};
 
 /// A session on a database.
 pub(crate) struct PostgresSession {
     pub(super) client: Arc<Mutex<Client>>,
     pub(super) rules: Rules,
     transaction: Option<Transaction>,
-    pub(super) interrupt: Interrupt,
+    pub(super) interrupt: Interrupt<Canceller>,
     _pings: Pings,
     /// Why the transaction stands no more.
     ended: Option<String>,

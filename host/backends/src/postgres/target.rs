@@ -11,10 +11,10 @@ use super::client::{Argument, Client, Statement};
 use super::database::Database;
 use super::errors::{Explain as _, Failure};
 use super::guard::Rules;
-use super::pings::Pings;
 use super::session::{NUMBER, PostgresSession, Transaction};
 use super::{lease, marks, schema};
 use crate::Role;
+use crate::network::Pings;
 
 /// The oldest server that is worked with.
 const OLDEST: u64 = 12;

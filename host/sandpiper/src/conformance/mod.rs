@@ -73,8 +73,12 @@ pub struct Words {
     pub numbers: &'static str,
     /// How the first parameter of a statement is written.
     pub parameter: &'static str,
+    /// A statement that cannot be a part of a transaction.
+    pub outside: &'static str,
     /// The code of an error of a unique constraint.
     pub unique: &'static str,
+    /// A further fact that such an error tells about the primary key of the table `t`.
+    pub unique_fact: (&'static str, &'static str),
     /// What a value becomes that is written into a column of a type and read again.
     pub types: Vec<(&'static str, Value, Value)>,
 }

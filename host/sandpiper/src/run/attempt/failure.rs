@@ -5,6 +5,7 @@ use sandpiper_engine::fault::{Blame, Effect, Fault, Place};
 use sandpiper_engine::store::AppendError;
 use sandpiper_runtime::guest::{Call, CallError};
 use sandpiper_runtime::stop::StopReason;
+use sandpiper_runtime::target::TargetError;
 
 use super::Running;
 
@@ -81,6 +82,16 @@ impl Running<'_> {
         )
         .with_effect(Effect::Unknown)
         .with_place(self.file())
+    }
+
+    /// The transaction was rolled back, and something of it stays: that is told together with what went wrong first.
+    pub(super) fn remains(&self, error: TargetError) -> Fault {
+        let said = error.to_string();
+        match self.went_wrong.clone() {
+            Some(first) => Fault { message: format!("{}; {said}", first.message), ..first },
+            None => error.into(),
+        }
+        .with_effect(Effect::Unknown)
     }
 
     /// What an append that did not happen means for the attempt.
