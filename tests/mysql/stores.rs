@@ -207,6 +207,34 @@ fn a_newer_store_is_refused_in_words() {
 }
 
 #[test]
+fn missing_rights_are_told_with_the_grant_that_is_enough() {
+    let place = place();
+    let (url, name) = (place.store.url(), &place.store.name);
+    let account = format!("weak_{name}");
+    place.store.rows(&format!("CREATE USER {account}@'127.0.0.%' IDENTIFIED BY 'sesame-and-oil'"));
+    let credentials = format!("root:{}", MariaDb::shared().password());
+    place.project.write(
+        "sandpiper.yaml",
+        configuration(&url.replace(&credentials, &format!("{account}:sesame-and-oil"))),
+    );
+    let mut told = String::new();
+    // Without a right to the database nobody is let in; with one to read it, the tables are still to be made.
+    for (right, host) in [("USAGE", "%"), ("SELECT", "127.0.0.%")] {
+        place.store.rows(&format!("GRANT {right} ON {name}.* TO {account}@'127.0.0.%'"));
+        let refused = place.project.json("apply").exits(7);
+        assert_eq!(refused.error(), "store::rights", "{refused}");
+        told = refused.text("/error/message");
+        assert!(told.contains(&format!("'{account}'@'{host}'")), "{told}");
+        assert!(!refused.stdout.contains("sesame") && !refused.stderr.contains("sesame"), "{refused}");
+    }
+    let grant = told.split("GRANT").nth(1).unwrap();
+    place.store.rows(&format!("GRANT{grant}"));
+    place.project.applied();
+    exactly_once(&place.project, 0);
+    place.store.rows(&format!("DROP USER {account}@'127.0.0.%'"));
+}
+
+#[test]
 fn a_host_that_was_killed_while_it_made_the_tables_is_completed_by_the_next() {
     let place = place();
     place.project.applied();
