@@ -7,6 +7,7 @@ mod messages;
 mod modes;
 mod protection;
 mod statements;
+mod stores;
 mod whole;
 
 use sandpiper_tests::{MariaDb, MariaDbDatabase, Project};

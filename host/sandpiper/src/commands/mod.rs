@@ -10,6 +10,7 @@ mod drift;
 pub(crate) mod inspect;
 pub(crate) mod issue;
 mod lock;
+mod looked;
 mod plan;
 mod status;
 pub(crate) mod undo;
@@ -33,6 +34,7 @@ use sandpiper_engine::store::{Holder, Owner, Store};
 use sandpiper_runtime::Runtime;
 
 pub use builder::Builder;
+use looked::Looked;
 
 use crate::clock::now;
 use crate::config::Config;
@@ -40,7 +42,7 @@ use crate::load::{self, Changes};
 use crate::lock::Leases;
 use crate::observer::{Event, Observer};
 use crate::process::is_gone;
-use crate::project::{self, FileKind, Memory, Options};
+use crate::project::FileKind;
 use crate::report::{ChangeReport, Exit, Finished, StageReport};
 use crate::secrets::Secrets;
 use crate::stopping::{Asked, Stopper};
@@ -200,7 +202,7 @@ impl Sandpiper {
 
     /// Reads the files, and asks the store.
     async fn open(&self) -> Result<Opened, Fault> {
-        let opened = self.ask_store(self.read_files(false)).await?;
+        let opened = self.read_and_asked(false).await.opened(self).await?;
         self.announce(&opened);
         Ok(opened)
     }
@@ -208,25 +210,21 @@ impl Sandpiper {
     /// Reads the files, asks the store, and plans. What is remembered of the files only counts where it shows that
     /// there is nothing to do.
     async fn open_and_plan(&self, select: &Select) -> Result<(Opened, Selection, Plan), Fault> {
-        let loaded = self.read_files(true);
-        let remembered = loaded.remembered;
-        let mut found = self.plan_loaded(loaded, select).await;
+        let looked = self.read_and_asked(true).await;
+        let remembered = looked.loaded.remembered;
+        let mut found = self.plan_looked(looked, select).await;
         let is_enough = match &found {
             Ok((_, _, plan)) => !plan.has_work(),
             Err(fault) => fault.code.starts_with("store::"),
         };
         if remembered && !is_enough {
-            found = self.plan_loaded(self.read_files(false), select).await;
+            found = self.plan_looked(self.read_and_asked(false).await, select).await;
         }
         found.inspect(|(opened, ..)| self.announce(opened))
     }
 
-    async fn plan_loaded(
-        &self,
-        loaded: project::Loaded,
-        select: &Select,
-    ) -> Result<(Opened, Selection, Plan), Fault> {
-        let opened = self.ask_store(loaded).await?;
+    async fn plan_looked(&self, looked: Looked, select: &Select) -> Result<(Opened, Selection, Plan), Fault> {
+        let opened = looked.opened(self).await?;
         let selection = self.selection(select, &opened.changes)?;
         let plan = self.plan_of(&opened, &selection)?;
         Ok((opened, selection, plan))
@@ -236,27 +234,6 @@ impl Sandpiper {
         for warning in &opened.warnings {
             self.observer.event(&Event::Warning(warning));
         }
-    }
-
-    async fn ask_store(&self, mut loaded: project::Loaded) -> Result<Opened, Fault> {
-        let warnings = std::mem::take(&mut loaded.project.warnings);
-        let project = loaded.into_result().map_err(|problems| {
-            Fault::from_problems(problems.into_iter().chain(warnings.iter().cloned()).collect())
-        })?;
-        let systems = Systems::new(&project.config)?;
-        let states = systems.store().states(&self.scope()).await;
-        let known = matches!(states, Ok(Some(_))).then(|| systems.store().as_ref());
-        let changes = Changes::load(project, &self.runtime, known).await?;
-        let states = states?;
-        let running = self.running(&systems, states.as_ref()).await?;
-        Ok(Opened {
-            changes: Arc::new(changes),
-            systems: Arc::new(systems),
-            templates: Templates::default(),
-            states,
-            running,
-            warnings,
-        })
     }
 
     /// The attempts under leases that are held by hosts that are not known to be gone. Asked only where one is open.
@@ -282,20 +259,6 @@ impl Sandpiper {
     }
 
     /// Reads the files, but those that are unchanged since they were remembered, where that is `believed`.
-    fn read_files(&self, believed: bool) -> project::Loaded {
-        let options = Options {
-            languages: &[],
-            sources_digest: &crate::guests::sources_of,
-            secrets: &self.secrets,
-            memory: self.memory.as_deref().map(|folder| Memory {
-                folder,
-                believed,
-                now: std::time::SystemTime::now(),
-            }),
-        };
-        project::load(self.config.clone(), &options)
-    }
-
     /// The selection that a command and the global options make together.
     fn selection(&self, select: &Select, changes: &Changes) -> Result<Selection, Fault> {
         let id = |text: &Option<String>| match text {
