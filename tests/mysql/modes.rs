@@ -72,7 +72,7 @@ fn what_commits_by_itself_is_direct_by_itself_and_the_plan_says_why() {
     let applied = project.applied();
     for (id, _) in changes {
         let reason = planned.of(id, "reason");
-        assert!(reason.contains("cannot run inside a transaction"), "{id}: {reason}");
+        assert!(reason.contains("cannot run inside a transaction: what defines"), "{id}: {reason}");
         assert_eq!(
             (planned.of(id, "mode"), applied.of(id, "mode")),
             ("direct".into(), "direct".into()),

@@ -88,7 +88,8 @@ fn settings_are_set_before_each_change_and_what_a_change_sets_ends_with_it() {
         "INSERT INTO seen SELECT COALESCE(@x, 'nothing');\nCREATE TABLE left_behind (n INT);",
     );
     project.applied();
-    let expected = ["ANSI_QUOTES 0 +02:00 0", "ANSI_QUOTES 0 +02:00 1", "ANSI_QUOTES 0 +02:00 0", "nothing"];
+    let expected =
+        ["ANSI_QUOTES OFF +02:00 OFF", "ANSI_QUOTES OFF +02:00 ON", "ANSI_QUOTES OFF +02:00 OFF", "nothing"];
     assert_eq!(database.rows("SELECT what FROM seen"), expected);
 }
 
@@ -169,4 +170,42 @@ fn a_script_as_the_client_reads_it() {
     );
     let programs = "SELECT count(*) FROM information_schema.routines WHERE routine_schema = DATABASE()";
     assert_eq!(database.rows(programs), ["2"]);
+}
+
+#[test]
+fn verify_asks_the_server_and_cannot_write() {
+    let Place { project, database } = Place::with_orders("shared");
+    let body = "-- apply\nCREATE TABLE t (n INT);\n-- rollback\nDROP TABLE t;\n-- verify\n\
+                SELECT EXISTS (SELECT 1 FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = 't');";
+    project.sql("changes/_0001__T", "t", body);
+    project.applied();
+    assert_eq!(project.json("status --verify --check").exits(0).at("/drift"), serde_json::json!([]));
+    database.rows("DROP TABLE t");
+    let drifted = project.json("status --verify --check").exits(6);
+    assert_eq!(drifted.at("/drift/0/id"), "t");
+    let function =
+        "DELIMITER //\nCREATE FUNCTION writes() RETURNS INT BEGIN DELETE FROM orders; RETURN 1; END//\n";
+    database.server.run_script(&database.name, function.as_bytes());
+    project.sql("changes/_0002__W", "w", "-- apply\nSELECT 1;\n-- verify\nSELECT writes();");
+    project.applied();
+    project.json("status --verify");
+    assert_eq!(database.rows("SELECT count(*) FROM orders"), ["1"]);
+}
+
+#[test]
+fn a_system_that_is_only_used_is_read() {
+    let Place { project, database } = Place::new("marked");
+    database.rows("CREATE TABLE guest_rows (id BIGINT PRIMARY KEY, note TEXT); INSERT INTO guest_rows VALUES (1, 'one'), (2, NULL)");
+    let configuration = project.read("sandpiper.yaml");
+    let second =
+        configuration.replace("  target: {", "  target: { kind: sqlite, path: target.db }\n  second: {");
+    project.write("sandpiper.yaml", second);
+    project.write("changes/_0001__Uses.wasm", sandpiper_tests::component("uses"));
+    project.json("apply --set case=copy").exits(0);
+    assert_eq!(project.rows("SELECT id, note FROM guest_rows ORDER BY id").len(), 2);
+    assert_eq!(
+        database.rows("SHOW TABLES"),
+        ["guest_rows"],
+        "nothing of ours is made in a system that is read"
+    );
 }

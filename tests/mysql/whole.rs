@@ -53,8 +53,10 @@ fn a_table_without_transactions_fails_the_change_which_then_needs_a_person() {
                 "INSERT INTO orders VALUES (2, 'two');\nINSERT INTO plain VALUES (1);\nINSERT INTO orders VALUES (3, 'three');",
             );
             let failed = project.json("apply").exits(4);
+            assert_eq!(failed.of("plain", "outcome"), "failed");
+            let recorded = project.json("audit show plain").exits(0);
             assert_eq!(
-                (failed.of("plain", "outcome"), failed.of("plain", "mode")),
+                (recorded.text("/entry/state"), recorded.text("/entry/mode")),
                 ("failed".into(), "direct".into())
             );
             let error = failed.change("plain")["error"].clone();

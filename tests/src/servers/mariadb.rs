@@ -143,10 +143,14 @@ impl MariaDb {
         client
     }
 
-    /// Lets the client run a file.
+    /// Lets the client run a script, with its comments.
     #[track_caller]
-    pub fn run_file(&self, database: &str, file: &Path) {
+    pub fn run_script(&self, database: &str, script: &[u8]) {
+        let file = self.path("script.sql");
+        std::fs::write(&file, script).unwrap();
         let mut client = self.program("mariadb");
+        // Without this it takes comments out of stored programs.
+        client.arg("--comments");
         run(client.arg(database).stdin(Stdio::from(std::fs::File::open(file).unwrap())));
     }
 

@@ -19,6 +19,7 @@ use super::errors::{Explain as _, Failure, number};
 use super::guard::Rules;
 use super::marks::Marks;
 use super::place::statement_error;
+use super::server::Flavour;
 use super::values::Clock;
 use super::whole::{self, Whole};
 use crate::crash;
@@ -31,6 +32,7 @@ pub(crate) struct MysqlSession {
     transaction: Option<Transaction>,
     pub(super) interrupt: Interrupt<Canceller>,
     _pings: Pings,
+    pub(super) flavour: Flavour,
     pub(super) clock: Clock,
     /// Why the transaction stands no more, or is none of what it was.
     ended: Option<String>,
@@ -56,7 +58,7 @@ impl MysqlSession {
         pings: Pings,
         clock: Clock,
     ) -> Self {
-        let interrupt = Interrupt::new(client.canceller());
+        let (interrupt, flavour) = (Interrupt::new(client.canceller()), client.server().flavour);
         let client = Arc::new(Mutex::new(client));
         pings.start(&client);
         Self {
@@ -65,6 +67,7 @@ impl MysqlSession {
             transaction,
             interrupt,
             _pings: pings,
+            flavour,
             clock,
             ended: None,
             taken_back: None,
@@ -169,9 +172,10 @@ impl MysqlSession {
     }
 }
 
-/// Why a commit that the server refused did not happen.
+/// What an error of a commit means. Only a deadlock says for certain that it did not happen.
 fn refused(failure: Failure) -> CommitError {
     match failure {
+        Failure::Server(error, _) if !error.is(number::DEADLOCK) => CommitError::Unknown(error.said()),
         Failure::Lost(why) => CommitError::Unknown(why),
         failure => super::errors::target_error(&failure).into(),
     }

@@ -163,10 +163,9 @@ async fn one_by_one(
 #[async_trait]
 impl Sql for MysqlSession {
     fn dialect(&self) -> &'static str {
-        // A connection that is at work is not asked: a guest asks between its calls.
-        match self.client.try_lock().map(|client| client.server().flavour) {
-            Ok(Flavour::MariaDb) => "mariadb",
-            _ => "mysql",
+        match self.flavour {
+            Flavour::MariaDb => "mariadb",
+            Flavour::MySql => "mysql",
         }
     }
 
