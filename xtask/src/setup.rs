@@ -9,6 +9,7 @@ use crate::shell::{self, command};
 /// Programs that tests start, and the Debian package that has each.
 const PROGRAMS: &[(&str, &str)] = &[
     ("cc", "build-essential"),
+    ("mariadbd", "mariadb-server"),
     ("openssl", "openssl"),
     ("pgbouncer", "pgbouncer"),
     ("postgres", "postgresql"),

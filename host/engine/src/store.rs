@@ -359,9 +359,10 @@ impl From<StoreError> for Fault {
             }
             StoreError::Refused(_) => ("store::refused", "mend the store, then run the same command again"),
             StoreError::Rights(_) => ("store::rights", "grant the store's account what the message names"),
-            StoreError::Version(_) => {
-                ("store::version", "run a release of Sandpiper that is as new as the store")
-            }
+            StoreError::Version(_) => (
+                "store::version",
+                "use a release that fits: of Sandpiper, or of the server that keeps the store",
+            ),
             StoreError::Busy(_) => {
                 ("lock::busy", "see who is at work with `sandpiper lock status`, then run it again")
             }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use sandpiper_engine::change::ChangeId;
 use sandpiper_engine::diagnosis::Finding;
 use sandpiper_engine::entry::{AttemptId, Mode, Token};
-use sandpiper_engine::fault::{Blame, Fault};
+use sandpiper_engine::fault::{Blame, Effect, Fault};
 use sandpiper_engine::scope::LockKey;
 use sandpiper_engine::store::{AppendError, Appended, Draft, Lease, StepMark};
 
@@ -220,7 +220,7 @@ pub trait Session: Send {
     async fn commit(self: Box<Self>, seal: Seal<'_>) -> Result<Option<Appended>, CommitError>;
 
     /// Ends the session without committing. In `direct` mode a transaction that the change left open is rolled back,
-    /// and reported as [`TargetError::LeftOpen`].
+    /// and reported as [`TargetError::LeftOpen`]. What no rollback takes back is reported as [`TargetError::Remains`].
     async fn close(self: Box<Self>) -> Result<(), TargetError>;
 }
 
@@ -284,6 +284,9 @@ pub enum TargetError {
     /// A direct change ended with a transaction of its own open, which was rolled back.
     #[error("the change left a transaction open, which was rolled back")]
     LeftOpen,
+    /// The transaction was rolled back, and something of what the change did in it stays.
+    #[error("{0}")]
+    Remains(String),
 }
 
 impl TargetError {
@@ -291,7 +294,12 @@ impl TargetError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unreachable(_) | Self::Busy(_) | Self::Transient(_) => true,
-            Self::Refused(_) | Self::Rights(_) | Self::Version(_) | Self::Fenced | Self::LeftOpen => false,
+            Self::Refused(_)
+            | Self::Rights(_)
+            | Self::Version(_)
+            | Self::Fenced
+            | Self::LeftOpen
+            | Self::Remains(_) => false,
         }
     }
 }
@@ -315,6 +323,11 @@ impl From<TargetError> for Fault {
                 ("change::failed", "run the same command again; `retry` in the change does so by itself")
             }
             TargetError::Fenced => return Self::lease_lost(),
+            TargetError::Remains(_) => {
+                return Self::new("change::transaction-ended", Blame::Change, error.to_string())
+                    .with_effect(Effect::Unknown)
+                    .with_help("take back by hand what stays, and set `transactional: false` in the change");
+            }
             TargetError::LeftOpen => {
                 return Self::new("change::failed", Blame::Change, error.to_string())
                     .with_help("end every `BEGIN` with a `COMMIT` in the same part of the change");

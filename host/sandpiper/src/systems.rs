@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sandpiper_backends::http::{Apis, BaseUrl, HttpTarget, Settings};
+use sandpiper_backends::mysql::{self, MysqlStore, MysqlTarget};
 use sandpiper_backends::postgres::{self, Address, PostgresStore, PostgresTarget, Times};
 use sandpiper_backends::sqlite::{Databases, Options, SqliteStore, SqliteTarget};
 use sandpiper_backends::{KINDS, Role};
@@ -24,6 +25,7 @@ const STORE: &str = "store";
 enum StorePlace {
     Sqlite(PathBuf),
     Postgres(Box<Address>),
+    Mysql(Box<mysql::Address>),
 }
 
 /// The store and the target systems.
@@ -38,7 +40,9 @@ pub(crate) struct Systems {
     apis: Apis,
     /// Is told what APIs hand out: their tokens.
     secrets: Secrets,
+    mysql_servers: mysql::Databases,
     times: Times,
+    mysql_times: mysql::Times,
     targets: Mutex<BTreeMap<SystemName, Arc<dyn Target>>>,
     /// Which of the systems share the store, as far as it was asked: each answer is a look at the file system.
     sharing: Mutex<BTreeMap<SystemName, bool>>,
@@ -63,15 +67,25 @@ impl Systems {
                 Some(SystemKind::Postgres { url }) => {
                     StorePlace::Postgres(Box::new(address(name.as_str(), url, &config.folder)?))
                 }
+                Some(SystemKind::Mysql { url }) => {
+                    StorePlace::Mysql(Box::new(mysql_address(name.as_str(), url, &config.folder)?))
+                }
                 Some(other) => return Err(not_built_in(STORE, other.name())),
                 None => return Err(Fault::bug(format!("the store names the unknown system `{name}`"))),
             },
-            StoreConfig::Mysql { .. } => return Err(not_built_in(STORE, "mysql")),
+            StoreConfig::Mysql { url } => {
+                StorePlace::Mysql(Box::new(mysql_address(STORE, url, &config.folder)?))
+            }
         };
+        let mysql_servers = mysql::Databases::new();
+        let mysql_times = mysql::Times { deadline: times.deadline, lease: times.lease };
         let store: Arc<dyn Store> = match &place {
             StorePlace::Sqlite(path) => Arc::new(SqliteStore::new(databases.database(path))),
             StorePlace::Postgres(address) => {
                 Arc::new(PostgresStore::new(servers.database((**address).clone(), times)))
+            }
+            StorePlace::Mysql(address) => {
+                Arc::new(MysqlStore::new(mysql_servers.database((**address).clone(), mysql_times)))
             }
         };
         Ok(Self {
@@ -83,7 +97,9 @@ impl Systems {
             servers,
             apis: Apis::new(),
             secrets: secrets.clone(),
+            mysql_servers,
             times,
+            mysql_times,
             targets: Mutex::default(),
             sharing: Mutex::default(),
         })
@@ -120,7 +136,12 @@ impl Systems {
                 Arc::new(PostgresTarget::new(name.clone(), database, system.settings.clone(), role))
             }
             SystemKind::Http { base_url, auth } => Arc::new(self.api(system, base_url, auth.clone())?),
-            other => return Err(not_built_in(name.as_str(), other.name())),
+            SystemKind::Mysql { url } => {
+                let address = mysql_address(name.as_str(), url, &self.folder)?;
+                let role = role(self.is_store_mysql(&address));
+                let database = self.mysql_servers.database(address, self.mysql_times);
+                Arc::new(MysqlTarget::new(name.clone(), database, system.settings.clone(), role))
+            }
         };
         targets.insert(name.clone(), target.clone());
         Ok(target)
@@ -149,6 +170,8 @@ impl Systems {
             Some(SystemKind::Sqlite { path }) => self.is_store_file(path),
             Some(SystemKind::Postgres { url }) => address(name.as_str(), url, &self.folder)
                 .is_ok_and(|address| self.is_store_database(&address)),
+            Some(SystemKind::Mysql { url }) => mysql_address(name.as_str(), url, &self.folder)
+                .is_ok_and(|address| self.is_store_mysql(&address)),
             _ => false,
         };
         sharing.insert(name.clone(), shares);
@@ -166,6 +189,10 @@ impl Systems {
                 let [one, other] = [one, other].map(|url| Address::parse(url, &self.folder));
                 matches!((one, other), (Ok(one), Ok(other)) if one.is_same_place(&other))
             }
+            (Some(SystemKind::Mysql { url: one }), Some(SystemKind::Mysql { url: other })) => {
+                let [one, other] = [one, other].map(|url| mysql::Address::parse(url, &self.folder));
+                matches!((one, other), (Ok(one), Ok(other)) if one.is_same_place(&other))
+            }
             _ => false,
         }
     }
@@ -179,6 +206,10 @@ impl Systems {
     fn is_store_database(&self, address: &Address) -> bool {
         matches!(&self.place, StorePlace::Postgres(store) if store.is_same_database(address))
     }
+
+    fn is_store_mysql(&self, address: &mysql::Address) -> bool {
+        matches!(&self.place, StorePlace::Mysql(store) if store.is_same_database(address))
+    }
 }
 
 fn role(is_store: bool) -> Role {
@@ -189,6 +220,13 @@ fn address(name: &str, url: &str, folder: &Path) -> Result<Address, Fault> {
     Address::parse(url, folder).map_err(|why| {
         Fault::new("config::syntax", Blame::User, format!("the address of `{name}` cannot be read: {why}"))
             .with_help("write `postgres://user:password@host:port/database`")
+    })
+}
+
+fn mysql_address(name: &str, url: &str, folder: &Path) -> Result<mysql::Address, Fault> {
+    mysql::Address::parse(url, folder).map_err(|why| {
+        Fault::new("config::syntax", Blame::User, format!("the address of `{name}` cannot be read: {why}"))
+            .with_help("write `mysql://user:password@host:port/database`")
     })
 }
 

@@ -6,7 +6,7 @@ use rustls::crypto::ring;
 use rustls::{CertificateError, ClientConfig, Error};
 
 use super::settings::Settings;
-use crate::certificates;
+use crate::network::certificates;
 
 /// How connections are encrypted.
 ///

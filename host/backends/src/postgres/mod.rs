@@ -15,10 +15,8 @@ mod database;
 mod diagnosis;
 mod errors;
 mod guard;
-mod interrupt;
 mod lease;
 mod marks;
-mod pings;
 mod pool;
 mod preview;
 mod progress;
@@ -29,7 +27,6 @@ mod statements;
 mod states;
 mod store;
 mod target;
-mod tls;
 mod values;
 mod wire;
 

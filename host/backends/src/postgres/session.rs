@@ -13,20 +13,20 @@ use sandpiper_runtime::target::{CommitError, Interrupter, ProofError, Seal, Sess
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::client::{Client, Notice, Statement, Status};
+use super::connect::Canceller;
 use super::cursor::Query;
 use super::errors::{Explain as _, Failure, ServerError, code, sql_error, target_error};
 use super::guard::Rules;
-use super::interrupt::Interrupt;
-use super::pings::Pings;
 use super::{chain, marks, preview};
 use crate::crash;
+use crate::network::{Interrupt, Pings};
 
 /// A session on a database.
 pub(crate) struct PostgresSession {
     pub(super) client: Arc<Mutex<Client>>,
     pub(super) rules: Rules,
     transaction: Option<Transaction>,
-    pub(super) interrupt: Interrupt,
+    pub(super) interrupt: Interrupt<Canceller>,
     _pings: Pings,
     /// Of a preview what is set anew for each of its changes.
     renewed: Vec<(String, String)>,

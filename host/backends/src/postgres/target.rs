@@ -12,9 +12,9 @@ use super::client::{Argument, Client, Statement};
 use super::database::Database;
 use super::errors::{Explain as _, Failure};
 use super::guard::Rules;
-use super::pings::Pings;
 use super::session::{NUMBER, PostgresSession, Transaction};
 use super::{diagnosis, lease, marks, preview, schema};
+use crate::network::Pings;
 use crate::{Role, crash};
 
 /// The oldest server that is worked with.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 pub use sandpiper_backends::http::Auth;
 use sandpiper_backends::http::{BaseUrl, Settings as HttpSettings};
-use sandpiper_backends::postgres::Address;
+use sandpiper_backends::{mysql, postgres};
 use sandpiper_engine::fault::{Place, Problem};
 use sandpiper_engine::scope::SystemName;
 use sandpiper_engine::suggest::nearest;
@@ -147,8 +147,10 @@ fn system<'d>(settings: &mut Settings<'d>, name: &str, node: &'d Node, place: Pl
     let address = settings.filled(node, &format!("`{key}` of {what}"))?;
     let awaits_tenant = address.awaits_tenant;
     check_scheme(settings, node, key, &address, schemes)?;
-    if kind == 1 {
-        check_postgres(settings, node, key, &address)?;
+    match kind {
+        1 => check_postgres(settings, node, key, &address)?,
+        2 | 3 => check_mysql(settings, node, key, &address)?,
+        _ => {}
     }
     if kind > 3 {
         check_http(settings, node, &address, &fields, auth.as_ref(), &session)?;
@@ -187,16 +189,31 @@ fn check_scheme(
 }
 
 fn check_postgres(settings: &mut Settings<'_>, node: &Node, key: &str, address: &Value) -> Option<()> {
-    if address.awaits_tenant {
-        return Some(());
-    }
-    match Address::parse(&address.text, &settings.path("")) {
-        Ok(_) => Some(()),
-        Err(why) => {
-            let help = "write `postgres://user:password@host:port/database`";
+    let parsed = postgres::Address::parse(&address.text, &settings.path("")).map(drop);
+    let help = "write `postgres://user:password@host:port/database`";
+    check_address(settings, node, key, address, parsed, help)
+}
+
+fn check_mysql(settings: &mut Settings<'_>, node: &Node, key: &str, address: &Value) -> Option<()> {
+    let parsed = mysql::Address::parse(&address.text, &settings.path("")).map(drop);
+    let help = "write `mysql://user:password@host:port/database`";
+    check_address(settings, node, key, address, parsed, help)
+}
+
+fn check_address(
+    settings: &mut Settings<'_>,
+    node: &Node,
+    key: &str,
+    address: &Value,
+    parsed: Result<(), String>,
+    help: &str,
+) -> Option<()> {
+    match parsed {
+        Err(why) if !address.awaits_tenant => {
             settings.problem(node.at, format!("`{key}` cannot be read: {why}"), help);
             None
         }
+        _ => Some(()),
     }
 }
 
@@ -364,6 +381,7 @@ pub(super) fn store<'d>(
         return Some((StoreConfig::Postgres { url: text.to_owned() }, awaits));
     }
     if lower.starts_with("mysql://") || lower.starts_with("mariadb://") {
+        check_mysql(settings, node, "store", &value)?;
         return Some((StoreConfig::Mysql { url: text.to_owned() }, awaits));
     }
     let help = match nearest(text, systems.iter().copied()) {

@@ -25,6 +25,7 @@ mod facts;
 pub mod http;
 pub mod sql;
 pub mod store;
+pub mod store_faults;
 pub mod target;
 
 use std::sync::Arc;
@@ -37,6 +38,27 @@ use sandpiper_runtime::target::Target;
 pub trait StorePlace: Send + Sync {
     /// The store, opened as another host would open it: nothing is shared with one that was opened before.
     fn open(&self) -> Arc<dyn Store>;
+
+    /// Ends every connection to it from outside. False where there are none.
+    fn cut_connections(&self) -> bool {
+        false
+    }
+
+    /// Stops the server at once, as a crash would, and starts it again. False where there is none.
+    fn restart(&self) -> bool {
+        false
+    }
+
+    /// The store behind something that ends the connection when a commit is sent: after passing it on where it
+    /// `arrives`, else instead. None where there is no connection.
+    fn losing_commits(&self, _arrives: bool) -> Option<Arc<dyn Store>> {
+        None
+    }
+
+    /// Lets the server refuse every further entry of the change `b`, or no longer. False where it cannot.
+    fn refuse_entries(&self, _refuse: bool) -> bool {
+        false
+    }
 }
 
 /// An empty place in which a target system, of the capability `sql` and with transactions, is found.
@@ -75,8 +97,12 @@ pub struct Words {
     pub numbers: &'static str,
     /// How the first parameter of a statement is written.
     pub parameter: &'static str,
+    /// A statement that cannot be a part of a transaction.
+    pub outside: &'static str,
     /// The code of an error of a unique constraint.
     pub unique: &'static str,
+    /// A further fact that such an error tells about the primary key of the table `t`.
+    pub unique_fact: (&'static str, &'static str),
     /// What a value becomes that is written into a column of a type and read again.
     pub types: Vec<(&'static str, Value, Value)>,
 }
@@ -107,6 +133,23 @@ macro_rules! store_conformance {
             notes_are_entries_that_change_no_state,
             artifacts_and_descriptions_are_kept_by_digest,
             a_hundred_thousand_entries_are_one_chain
+        );
+    };
+}
+
+/// Makes a test of each rule for stores on servers that are disturbed. The argument is a function that gives a fresh
+/// [`StorePlace`].
+#[macro_export]
+macro_rules! store_faults_conformance {
+    ($place:path) => {
+        $crate::conformance_tests!(
+            store_faults,
+            $place,
+            an_entry_whose_answer_is_lost_is_appended_once,
+            an_entry_that_never_arrives_is_not_told_as_appended,
+            cut_connections_cost_no_entry,
+            a_server_that_restarts_forgets_nothing,
+            a_refused_write_leaves_nothing_of_its_batch
         );
     };
 }

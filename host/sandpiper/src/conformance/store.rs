@@ -18,14 +18,14 @@ use super::facts::{MINUTE, always, draft, id, key, owner, run, scope, taken};
 const ROUNDS: usize = 500;
 const CONTENDERS: usize = 8;
 
-fn made(place: &dyn StorePlace) -> Arc<dyn Store> {
+pub(super) fn made(place: &dyn StorePlace) -> Arc<dyn Store> {
     let store = place.open();
     run(store.prepare()).unwrap();
     store
 }
 
 #[track_caller]
-fn is_whole(store: &dyn Store, entries: u64) {
+pub(super) fn is_whole(store: &dyn Store, entries: u64) {
     let report = run(store.verify(&scope())).unwrap();
     assert_eq!((report.broken, report.entries), (None, entries), "the chain");
 }

@@ -10,7 +10,7 @@ use sandpiper_runtime::sql::SqlError;
 use sandpiper_runtime::target::{CommitError, Opening, Seal, Session, Target, TargetError};
 
 use super::TargetPlace;
-use super::facts::{Calls, attempt, fence, opening, run};
+use super::facts::{Calls, attempt, define, defining, fence, opening, run};
 
 fn marker_of(target: &dyn Target, attempt: &str) -> bool {
     run(target.has_marker(&AttemptId(attempt.into()))).unwrap()
@@ -27,9 +27,7 @@ fn committed(session: Box<dyn Session>) -> Result<(), CommitError> {
 /// A table, made in a change of its own.
 fn with_table(place: &dyn TargetPlace) -> Arc<dyn Target> {
     let target = place.open();
-    let mut session = attempt(&*target, "table", Mode::Marked);
-    Calls(&mut *session).done("CREATE TABLE t (n INTEGER)");
-    committed(session).unwrap();
+    define(&*target, "table", ["CREATE TABLE t (n INTEGER)".to_owned()]);
     target
 }
 
@@ -121,7 +119,7 @@ pub fn what_ends_a_transaction_is_refused_in_one(place: &dyn TargetPlace) {
         assert!(calls.denied(statement).contains("is refused"), "{statement}");
     }
     assert!(run(calls.sql().run_script("INSERT INTO t VALUES (2); COMMIT; BEGIN;")).is_err());
-    for statement in ["SAVEPOINT a", "INSERT INTO t VALUES (3)", "ROLLBACK TO a", "RELEASE a"] {
+    for statement in ["SAVEPOINT a", "INSERT INTO t VALUES (3)", "ROLLBACK TO a", "RELEASE SAVEPOINT a"] {
         calls.done(statement);
     }
     assert_eq!(count(place), ["0"], "nothing was committed");
@@ -136,7 +134,7 @@ pub fn what_cannot_run_in_a_transaction_is_possible_in_direct_mode(place: &dyn T
     let mut calls = Calls(&mut *session);
     calls.done("INSERT INTO t VALUES (1)");
     assert_eq!(count(place), ["1"]);
-    calls.done("VACUUM");
+    calls.done(place.words().outside);
     for statement in ["BEGIN", "INSERT INTO t VALUES (2)", "COMMIT"] {
         calls.done(statement);
     }
@@ -170,9 +168,14 @@ pub fn objects_of_the_host_cannot_be_named(place: &dyn TargetPlace) {
 /// Neither after a commit nor after a rollback.
 pub fn what_a_session_leaves_behind_does_not_reach_the_next(place: &dyn TargetPlace) {
     let target = with_table(place);
-    let mut session = attempt(&*target, "one", Mode::Marked);
+    let mode = defining(&*target);
+    let mut session = attempt(&*target, "one", mode);
     Calls(&mut *session).done("CREATE TEMPORARY TABLE left_behind (n INTEGER)");
-    committed(session).unwrap();
+    if mode == Mode::Direct {
+        run(session.close()).unwrap()
+    } else {
+        committed(session).unwrap()
+    }
     for mode in [Mode::Marked, Mode::Direct] {
         let mut session = attempt(&*target, "two", mode);
         let found = Calls(&mut *session).execute("INSERT INTO left_behind VALUES (1)");

@@ -186,9 +186,10 @@ impl Preparing<'_> {
             problems.extend(assessment.problems.into_iter().map(|found| located(found, payload)));
             if !assessment.transactional && step.action == action {
                 let what = if part == Part::Apply { "it" } else { "its rollback" };
+                let why = commits_definitions(target);
                 direct.get_or_insert_with(|| match program.steps.len() {
-                    1 => format!("{what} cannot run inside a transaction"),
-                    _ => format!("its step {} cannot run inside a transaction", step.index + 1),
+                    1 => format!("{what} cannot run inside a transaction{why}"),
+                    _ => format!("its step {} cannot run inside a transaction{why}", step.index + 1),
                 });
             }
         }
@@ -220,6 +221,19 @@ impl Preparing<'_> {
             }
             (_, _, None) => Ok((in_transaction, None)),
         }
+    }
+}
+
+/// Why so much cannot run inside a transaction of a system, where that is so.
+fn commits_definitions(target: &dyn Target) -> String {
+    match target.atomicity() {
+        Atomicity::Transaction { ddl: false } => {
+            format!(
+                ": what defines, alters or drops objects commits at once on a system of kind `{}`",
+                target.kind()
+            )
+        }
+        Atomicity::Transaction { ddl: true } | Atomicity::PerCall => String::new(),
     }
 }
 

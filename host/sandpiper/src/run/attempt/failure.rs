@@ -52,6 +52,16 @@ impl Running<'_> {
         ended(message).with_place(self.file())
     }
 
+    /// The transaction was rolled back, and something of it stays: that is told together with what went wrong first.
+    pub(super) fn remains(&self, error: TargetError) -> Fault {
+        let said = error.to_string();
+        match self.went_wrong.clone() {
+            Some(first) => Fault { message: format!("{}; {said}", first.message), ..first },
+            None => error.into(),
+        }
+        .with_effect(Effect::Unknown)
+    }
+
     /// What an append that did not happen means for the attempt.
     pub(in crate::run) fn refused(&self, error: AppendError) -> Outcome<Fault> {
         match error {

@@ -1,5 +1,6 @@
-//! Encrypted connections: what `sslmode` asks for, with rustls.
+//! Encrypted connections: how they are protected as an address asks for it, with rustls.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustls::client::WebPkiServerVerifier;
@@ -9,9 +10,58 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 use tokio_rustls::TlsConnector;
 
-use super::address::{Mode, Protection};
-use super::wire::Socket;
-use crate::certificates;
+use super::certificates;
+use super::socket::Socket;
+
+/// How a connection is protected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Protection {
+    pub(crate) mode: Mode,
+    pub(crate) root: Option<PathBuf>,
+    pub(crate) certificate: Option<PathBuf>,
+    pub(crate) key: Option<PathBuf>,
+    names: Names,
+}
+
+/// What the parameters of an address are called that name files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Names {
+    pub(crate) root: &'static str,
+    pub(crate) certificate: &'static str,
+    pub(crate) key: &'static str,
+}
+
+/// How much protection is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Mode {
+    /// Never encrypted.
+    Disable,
+    /// Encrypted where the server can.
+    #[default]
+    Prefer,
+    /// Encrypted; the server is not verified unless a root certificate is given.
+    Require,
+    /// Encrypted, and its certificate leads to a root that is trusted.
+    VerifyAuthority,
+    /// The same, and the certificate is that of the host.
+    VerifyFull,
+}
+
+impl Protection {
+    /// What holds where an address asks for nothing.
+    pub(crate) fn new(names: Names) -> Self {
+        Self { mode: Mode::default(), root: None, certificate: None, key: None, names }
+    }
+
+    /// Refuses a certificate without its key, and a key without its certificate.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let Names { certificate, key, .. } = self.names;
+        match self.certificate.is_some() == self.key.is_some() {
+            true => Ok(()),
+            false => Err(format!("`{certificate}` and `{key}` belong together: one of them is missing")),
+        }
+    }
+}
 
 /// Encrypts a connection to a host.
 ///
@@ -26,15 +76,17 @@ pub(crate) async fn encrypt(
     let name = ServerName::try_from(host.to_owned())
         .map_err(|_| format!("`{host}` is no name that a certificate can be for"))?;
     let connector = TlsConnector::from(Arc::new(configuration(protection)?));
-    let stream = connector.connect(name, socket).await.map_err(|error| explained(&error))?;
+    let stream = connector.connect(name, socket).await.map_err(|error| explained(&error, protection))?;
     Ok(Box::new(stream))
 }
 
-fn explained(error: &std::io::Error) -> String {
+fn explained(error: &std::io::Error, protection: &Protection) -> String {
     match protection_error(error) {
         Some(Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
-            "the server's certificate leads to no root that is trusted: name the root with `sslrootcert`"
-                .to_owned()
+            format!(
+                "the server's certificate leads to no root that is trusted: name the root with `{}`",
+                protection.names.root
+            )
         }
         Some(Error::InvalidCertificate(CertificateError::NotValidForNameContext { presented, .. })) => {
             format!(
@@ -56,7 +108,7 @@ fn configuration(protection: &Protection) -> Result<ClientConfig, String> {
     let builder = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
         .map_err(|error| error.to_string())?;
-    // As PostgreSQL's programs do: whoever gives a root wants it to be looked at.
+    // As the programs of the servers do: whoever gives a root wants it to be looked at.
     let mode = match protection.mode {
         Mode::Require | Mode::Prefer if protection.root.is_some() => Mode::VerifyAuthority,
         mode => mode,
@@ -67,10 +119,11 @@ fn configuration(protection: &Protection) -> Result<ClientConfig, String> {
         Mode::Disable | Mode::Prefer | Mode::Require => Verifier { provider, authority: None, name: false },
     };
     let builder = builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
+    let Names { certificate: certificate_name, key: key_name, .. } = protection.names;
     match (&protection.certificate, &protection.key) {
         (Some(certificate), Some(key)) => builder
             .with_client_auth_cert(certificates::read(certificate)?, certificates::key(key)?)
-            .map_err(|error| format!("`sslcert` and `sslkey` do not fit: {error}")),
+            .map_err(|error| format!("`{certificate_name}` and `{key_name}` do not fit: {error}")),
         _ => Ok(builder.with_no_client_auth()),
     }
 }
@@ -79,7 +132,9 @@ fn authority(protection: &Protection) -> Result<Arc<WebPkiServerVerifier>, Strin
     let roots = certificates::roots(protection.root.as_deref())?;
     WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::new(ring::default_provider()))
         .build()
-        .map_err(|_| "there is no root certificate on this machine: name one with `sslrootcert`".to_owned())
+        .map_err(|_| {
+            format!("there is no root certificate on this machine: name one with `{}`", protection.names.root)
+        })
 }
 
 /// Looks at a server's certificate as far as the mode asks for it.
