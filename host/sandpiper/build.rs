@@ -10,7 +10,10 @@ const GUEST_TARGET: &str = "wasm32-wasip2";
 
 /// What decides about the bytes of a plugin, below the workspace's root.
 const INPUTS: [&str; 6] =
-    ["Cargo.lock", "Cargo.toml", "host/sql-syntax/Cargo.toml", "host/sql-syntax/src", "plugins/sql", "wit"];
+    ["Cargo.lock", "Cargo.toml", "host/sql-syntax/Cargo.toml", "host/sql-syntax/src", "plugins", "wit"];
+
+/// The templates that are embedded: each is the folder of that name below `plugins`.
+const TEMPLATES: [&str; 2] = ["http", "sql"];
 
 /// What the host's own build passes on to build scripts, or a user sets for it, and a guest must not get:
 /// a linter in the compiler's place, flags and folders of another target.
@@ -30,10 +33,10 @@ const FOREIGN_PREFIXES: [&str; 5] =
     ["CARGO_BUILD_", "CARGO_CFG_", "CARGO_FEATURE_", "CARGO_PROFILE_", "CARGO_TARGET_"];
 
 fn main() -> ExitCode {
-    match build_sql_template() {
-        Ok(component) => println!("cargo:rustc-env=SANDPIPER_SQL_TEMPLATE={}", component.display()),
+    match build_templates() {
+        Ok(folder) => println!("cargo:rustc-env=SANDPIPER_TEMPLATES={}", folder.display()),
         Err(error) => {
-            eprintln!("error: the template plugin `sql` was not built: {error}");
+            eprintln!("error: the template plugins were not built: {error}");
             eprintln!("help: install the target: rustup target add {GUEST_TARGET}");
             return ExitCode::FAILURE;
         }
@@ -84,8 +87,8 @@ fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), String> {
     Ok(())
 }
 
-/// Builds the plugin. Gives where the component lies.
-fn build_sql_template() -> Result<PathBuf, String> {
+/// Builds the plugins. Gives the folder in which the components lie.
+fn build_templates() -> Result<PathBuf, String> {
     let root = Path::new(&variable("CARGO_MANIFEST_DIR")?).join("../..");
     let root = root.canonicalize().map_err(|error| format!("{}: {error}", root.display()))?;
     for input in INPUTS {
@@ -96,7 +99,8 @@ fn build_sql_template() -> Result<PathBuf, String> {
     let mut cargo = Command::new(variable("CARGO")?);
     cargo
         .current_dir(&root)
-        .args(["build", "--locked", "--package", "sandpiper-plugin-sql", "--profile", "guest"])
+        .args(["build", "--locked", "--profile", "guest"])
+        .args(TEMPLATES.iter().flat_map(|name| ["--package".to_owned(), format!("sandpiper-plugin-{name}")]))
         .args(["--target", GUEST_TARGET, "--target-dir"])
         .arg(&target_dir)
         .stdin(Stdio::null())
@@ -114,8 +118,14 @@ fn build_sql_template() -> Result<PathBuf, String> {
     if !status.success() {
         return Err(format!("cargo ended with {status}; its messages stand above"));
     }
-    let component = target_dir.join(GUEST_TARGET).join("guest").join("sandpiper_plugin_sql.wasm");
-    if component.is_file() { Ok(component) } else { Err(format!("cargo made no {}", component.display())) }
+    let folder = target_dir.join(GUEST_TARGET).join("guest");
+    for name in TEMPLATES {
+        let component = folder.join(format!("sandpiper_plugin_{name}.wasm"));
+        if !component.is_file() {
+            return Err(format!("cargo made no {}", component.display()));
+        }
+    }
+    Ok(folder)
 }
 
 /// The compiler's flags, as cargo encodes them. They replace those of any configuration file, and keep the paths of

@@ -34,10 +34,33 @@ fn target_at(url: &str) -> Arc<dyn Target> {
     Arc::new(PostgresTarget::new("db".into(), database, Vec::new(), Role::Apart))
 }
 
+fn store_at(url: &str) -> Arc<dyn Store> {
+    let address = Address::parse(url, Path::new("/")).unwrap();
+    Arc::new(PostgresStore::new(Databases::new().database(address, Times::default())))
+}
+
 impl StorePlace for Place {
     fn open(&self) -> Arc<dyn Store> {
-        let address = Address::parse(&self.url, Path::new("/")).unwrap();
-        Arc::new(PostgresStore::new(Databases::new().database(address, Times::default())))
+        store_at(&self.url)
+    }
+
+    fn cut_connections(&self) -> bool {
+        self.database.cut_connections();
+        true
+    }
+
+    fn losing_commits(&self, arrives: bool) -> Option<Arc<dyn Store>> {
+        let loss = if arrives { Loss::Answer } else { Loss::Request };
+        let proxy = Proxy::start(self.database.server.port(), loss);
+        Some(store_at(&self.database.url_at(proxy.port())))
+    }
+
+    fn refuse_entries(&self, refuse: bool) -> bool {
+        let rule = r#"ALTER TABLE sandpiper.sandpiper_entry ADD CONSTRAINT refuses
+            CHECK (body NOT LIKE '%"change_id":"b"%') NOT VALID"#;
+        let end = "ALTER TABLE sandpiper.sandpiper_entry DROP CONSTRAINT refuses";
+        self.database.rows(if refuse { rule } else { end });
+        true
     }
 }
 
@@ -101,7 +124,9 @@ fn words() -> Words {
         endless: "SELECT pg_sleep(600)",
         numbers: "SELECT n FROM generate_series(1, 10000) AS n",
         parameter: "$1",
+        outside: "VACUUM",
         unique: "23505",
+        unique_fact: ("table", "t"),
         types: vec![
             same("boolean", Value::Boolean(true)),
             same("boolean", Value::Boolean(false)),
@@ -150,6 +175,10 @@ fn words() -> Words {
 
 mod store {
     sandpiper::store_conformance!(super::place);
+}
+
+mod store_faults {
+    sandpiper::store_faults_conformance!(super::place);
 }
 
 mod pooled_store {

@@ -49,7 +49,9 @@ impl TargetPlace for Place {
             endless: "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n",
             numbers: "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000) SELECT i FROM n",
             parameter: "?",
+            outside: "VACUUM",
             unique: "SQLITE_CONSTRAINT_PRIMARYKEY",
+            unique_fact: ("table", "t"),
             types: vec![
                 same("INTEGER", Value::Integer(i64::MIN)),
                 same("REAL", Value::Double(0.1)),

@@ -2,6 +2,7 @@
 
 mod at_once;
 mod atomic;
+mod busy;
 mod crash;
 mod crash_points;
 mod frozen;

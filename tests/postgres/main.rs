@@ -1,10 +1,13 @@
 //! PostgreSQL through the binary, on real servers.
 
+mod doctor;
 mod faults;
 mod messages;
 mod modes;
+mod preview;
 mod protection;
 mod statements;
+mod waiting;
 
 use sandpiper_tests::{Postgres, PostgresDatabase, Project};
 

@@ -14,6 +14,8 @@ pub use database::{open, rows, schema};
 pub use outcome::Outcome;
 pub use process::{Running, environment};
 pub use project::{MARKED, Project, SHARED};
-pub use servers::{Certificates, Loss, PgBouncer, Postgres, PostgresDatabase, Proxy};
+pub use servers::{
+    Api, Certificates, Loss, MariaDb, MariaDbDatabase, PgBouncer, Postgres, PostgresDatabase, Proxy, Things,
+};
 pub use tree::{Tree, copy_folder};
 pub use words::words;

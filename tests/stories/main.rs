@@ -1,6 +1,8 @@
 //! The stories of `examples/`, each told by the binary.
 
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
+use std::process::{Child, Command, Stdio};
 
 use sandpiper_tests::{Postgres, Project, copy_folder, open};
 
@@ -60,4 +62,52 @@ fn the_library_keeps_its_audit_in_its_own_database() {
     assert_eq!(database.rows("SELECT title FROM books WHERE tags @> '{birds}'"), ["Sandpipers of the North"]);
     assert_eq!(project.json("audit verify").exits(0).at("/valid"), true);
     assert_eq!(project.json("apply").exits(0).counts()[0], 0);
+}
+
+/// The catalogue of the example, which ends with the test.
+struct Catalogue(Child);
+
+impl Drop for Catalogue {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn the_shop_copies_what_is_in_the_catalogue() {
+    let mut project = example("http-api");
+    allow_cargo(&mut project);
+    let token = "token-of-this-test";
+    let mut python = Command::new("python3");
+    python
+        .args(["api.py", "0"])
+        .current_dir(project.folder())
+        .env("CATALOGUE_TOKEN", token)
+        .stdout(Stdio::piped());
+    let mut catalogue = Catalogue(python.spawn().expect("python3 is there: apt-get install python3"));
+    let mut line = String::new();
+    BufReader::new(catalogue.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let url = line.trim().rsplit_once(' ').unwrap().1;
+    project.set_variable("CATALOGUE_URL", url);
+    project.set_variable("CATALOGUE_TOKEN", token);
+    project.json("build").exits(0);
+    let applied = project.json("apply").exits(0);
+    assert_eq!(applied.of("add-rain-cover", "mode"), "direct");
+    assert_eq!(applied.of("copy-products", "mode"), "shared");
+    let copied = |project: &Project| -> Vec<String> {
+        sandpiper_tests::rows(&project.path("shop.db"), "SELECT id, name, price FROM product ORDER BY id")
+    };
+    assert_eq!(copied(&project), ["1|Field guide|24.90", "2|Binoculars|189.00", "3|Rain cover|12.50"]);
+    assert_eq!(project.json("status --verify --check").exits(0).at("/drift"), serde_json::json!([]));
+    let calls = project.json("audit show copy-products --calls").exits(0);
+    assert_eq!(calls.at("/calls/1/statement"), "GET products");
+    project.json("undo --last 2").exits(0);
+    assert_eq!(
+        sandpiper_tests::schema(&project.path("shop.db")).iter().filter(|it| it.contains("product")).count(),
+        0
+    );
+    // The very product that the change made is gone: making it again is no conflict.
+    assert_eq!(project.json("apply").exits(0).of("add-rain-cover", "outcome"), "applied");
+    assert!(!project.run("audit show add-rain-cover --calls").stdout.contains(token));
 }

@@ -9,9 +9,11 @@ use crate::shell::{self, command};
 /// Programs that tests start, and the Debian package that has each.
 const PROGRAMS: &[(&str, &str)] = &[
     ("cc", "build-essential"),
+    ("mariadbd", "mariadb-server"),
     ("openssl", "openssl"),
     ("pgbouncer", "pgbouncer"),
     ("postgres", "postgresql"),
+    ("python3", "python3"),
     ("sqlite3", "sqlite3"),
 ];
 

@@ -6,7 +6,7 @@ use sandpiper_engine::change::ChangeId;
 use sandpiper_engine::digest::Digest;
 use sandpiper_engine::entry::{Entry, Sequence};
 use sandpiper_engine::scope::Scope;
-use sandpiper_engine::state::{ChangeState, States};
+use sandpiper_engine::state::{ChangeState, Forgotten, States};
 use sandpiper_engine::store::{AppendError, Condition, Draft, Lease, StoreError};
 
 /// The end of a chain.
@@ -47,8 +47,8 @@ pub(crate) struct Linked {
     pub(crate) links: Vec<NewLink>,
     /// The states that they change.
     pub(crate) states: States,
-    /// The changes of which nothing more is in progress.
-    pub(crate) cleared: Vec<ChangeId>,
+    /// What is not needed any more of how far changes are.
+    pub(crate) cleared: Vec<(ChangeId, Forgotten)>,
     /// The new end.
     pub(crate) head: Head,
 }
@@ -88,11 +88,10 @@ pub(crate) fn link(
         let sequence = Sequence(linked.head.sequence.0 + 1);
         let (entry, text) = Entry::link(record.clone(), sequence, lease.token, linked.head.hash)
             .map_err(StoreError::Refused)?;
+        let forgotten = record.state.map(|state| ChangeState::forgets(before, state));
         let state = ChangeState::after(before, &entry);
         linked.states.extend(state.map(|state| (id.clone(), state)));
-        if record.state.is_some_and(ChangeState::clears_checkpoints) {
-            linked.cleared.push(id.clone());
-        }
+        linked.cleared.extend(forgotten.map(|forgotten| (id.clone(), forgotten)));
         linked.head = Head { sequence, hash: entry.hash };
         linked.links.push(NewLink { link: Link { sequence, hash: entry.hash, text }, calls: calls.clone() });
         linked.entries.push(Some(entry));
@@ -145,6 +144,10 @@ impl<'a> Walk<'a> {
 
     /// Holds what was walked against the chain's recorded end and the table of states.
     pub(crate) fn end(&self, head: Head, found: Result<States, StoreError>) -> Broken {
+        self.ends_at(head).or_else(|| self.hold_against(found))
+    }
+
+    fn ends_at(&self, head: Head) -> Broken {
         let last = Sequence(self.entries);
         if head.sequence > last {
             return Some((
@@ -158,7 +161,7 @@ impl<'a> Walk<'a> {
                 format!("the chain's end is recorded as entry {}, with another hash", head.sequence),
             ));
         }
-        self.hold_against(found)
+        None
     }
 
     fn hold_against(&self, found: Result<States, StoreError>) -> Broken {
@@ -176,5 +179,40 @@ impl<'a> Walk<'a> {
         let mut broken = differing(&found, &self.states);
         broken.extend(differing(&self.states, &found));
         broken.into_iter().next()
+    }
+}
+
+/// Whether the newest entry fits the one before it and the recorded end: a quick look, where [`Walk`] takes them all.
+/// `last` are the entries from the one before the end on.
+pub(crate) fn end_fits(scope: &Scope, head: Head, last: &[Link]) -> Broken {
+    let before = Sequence(head.sequence.0.saturating_sub(1));
+    let (earlier, newer): (Vec<&Link>, Vec<&Link>) = last.iter().partition(|link| link.sequence <= before);
+    let mut walk = Walk::new(scope);
+    walk.entries = before.0;
+    walk.last = match (before.0, earlier.last()) {
+        (0, _) => Digest::ZERO,
+        (_, Some(link)) => link.hash,
+        (_, None) => return Some((before, format!("entry {before} is not there"))),
+    };
+    newer.into_iter().find_map(|link| walk.step(link)).or_else(|| walk.ends_at(head))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn link(sequence: u64, hash: u8) -> Link {
+        Link { sequence: Sequence(sequence), hash: Digest::from([hash; 32]), text: "x".to_owned() }
+    }
+
+    #[test]
+    fn an_end_without_its_last_entries_does_not_fit() {
+        let scope = Scope { service: "s".into(), environment: "e".into(), tenant: None };
+        let head = Head { sequence: Sequence(3), hash: Digest::from([3; 32]) };
+        let place = |last: &[Link]| end_fits(&scope, head, last).map(|(place, _)| place.0);
+        assert_eq!(place(&[]), Some(2));
+        assert_eq!(place(&[link(2, 2)]), Some(3));
+        assert_eq!(place(&[link(2, 2), link(3, 3)]), Some(3), "its text has another hash");
+        assert_eq!(end_fits(&scope, Head::EMPTY, &[]), None);
     }
 }

@@ -5,12 +5,21 @@
 //!
 //! | folder | target | audit store | feature |
 //! | --- | --- | --- | --- |
+//! | [`http`] | [`http::HttpTarget`] | | `http` |
+//! | [`mysql`] | [`mysql::MysqlTarget`] | [`mysql::MysqlStore`] | `mysql` |
 //! | [`postgres`] | [`postgres::PostgresTarget`] | [`postgres::PostgresStore`] | `postgres` |
 //! | [`sqlite`] | [`sqlite::SqliteTarget`] | [`sqlite::SqliteStore`] | `sqlite` |
 
 mod chain;
 mod compression;
 pub mod crash;
+mod diagnosis;
+#[cfg(feature = "http")]
+pub mod http;
+#[cfg(feature = "mysql")]
+pub mod mysql;
+#[cfg(feature = "network")]
+mod network;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 mod pruning;
@@ -28,6 +37,12 @@ pub struct Kind {
 
 /// The kinds that this build knows.
 pub const KINDS: &[Kind] = &[
+    #[cfg(feature = "http")]
+    Kind { name: "http", can_be_store: false },
+    #[cfg(feature = "mysql")]
+    Kind { name: "mysql", can_be_store: true },
+    #[cfg(feature = "mysql")]
+    Kind { name: "mariadb", can_be_store: true },
     #[cfg(feature = "postgres")]
     Kind { name: "postgres", can_be_store: true },
     #[cfg(feature = "sqlite")]

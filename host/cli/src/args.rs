@@ -1,6 +1,7 @@
 //! The command line's grammar: commands, options, and the help that people read.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -85,7 +86,7 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) stage: Option<String>,
     /// Only this tenant
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, hide_short_help = true, value_name = "NAME")]
     pub(crate) tenant: Option<String>,
     /// Read every file again, whatever the cache knows
     #[arg(long, global = true, hide_short_help = true)]
@@ -159,21 +160,28 @@ Examples:
 Examples:
   sandpiper plan
   sandpiper plan --check               exit code 3 when something is pending
+  sandpiper plan --preview             run it, show every statement, and roll all of it back
   sandpiper plan --to add-status       up to and with this change")]
     Plan {
         #[command(flatten)]
         selection: Selection,
+        /// Run what is transactional, show its calls, and roll it back
+        #[arg(long)]
+        preview: bool,
         /// As `apply --allow-undo`
         #[arg(long)]
         allow_undo: bool,
         /// Set the exit code: 3 pending, 4 a person is needed, 6 integrity
         #[arg(long)]
         check: bool,
+        #[command(flatten)]
+        waits: Waits,
     },
     /// Apply what is pending
     #[command(after_long_help = "\
 Examples:
   sandpiper apply
+  sandpiper apply --wait 60s           where the database starts at the same time
   sandpiper apply --dry-run            print the plan instead
   sandpiper apply --to add-status      up to and with this change
   sandpiper apply changes/             without configuration: the folder is the one stage")]
@@ -189,6 +197,8 @@ Examples:
         /// Take back what has no file any more, where the policy is `on-missing: undo`
         #[arg(long)]
         allow_undo: bool,
+        #[command(flatten)]
+        waits: Waits,
     },
     /// Take applied changes back, newest first
     #[command(after_long_help = "\
@@ -225,6 +235,8 @@ Examples:
         /// Ask the `verify` of what is applied whether it is there
         #[arg(long)]
         verify: bool,
+        #[command(flatten)]
+        waits: Waits,
     },
     /// Count changes as applied without running them
     #[command(after_long_help = "\
@@ -261,6 +273,9 @@ Examples:
     /// See or release the locks of the stages
     #[command(subcommand, arg_required_else_help = true)]
     Lock(LockCommand),
+    /// Check every system, and say how to mend what is wrong
+    #[command(after_long_help = "Examples:\n  sandpiper doctor\n  sandpiper doctor --format json")]
+    Doctor,
     /// Show what a component is, and what it may touch
     #[command(after_long_help = "Examples:\n  sandpiper inspect changes/_0003__Backfill.wasm")]
     Inspect {
@@ -295,6 +310,25 @@ pub(crate) struct Selection {
     /// Only this change
     #[arg(long, value_name = "ID")]
     pub(crate) only: Option<String>,
+}
+
+/// How long to wait for what is not up yet.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Waits {
+    /// Wait for the store and target systems to come up: `60s`
+    #[arg(long, value_name = "D", value_parser = sandpiper::config::duration)]
+    pub(crate) wait: Option<Duration>,
+}
+
+impl Command {
+    /// How long it waits for what is not up yet.
+    pub(crate) fn wait(&self) -> Duration {
+        let waits = match self {
+            Self::Plan { waits, .. } | Self::Apply { waits, .. } | Self::Status { waits, .. } => waits.wait,
+            _ => None,
+        };
+        waits.unwrap_or_default()
+    }
 }
 
 /// What an undo takes back.
@@ -489,6 +523,8 @@ mod tests {
         for line in [
             "sandpiper apply --to a --only b",
             "sandpiper apply -q -v",
+            "sandpiper apply --wait 60",
+            "sandpiper undo a --wait 60s",
             "sandpiper undo",
             "sandpiper undo a --last 2",
             "sandpiper undo --last 2 --to a",

@@ -4,6 +4,7 @@ mod trail;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::CommandFactory as _;
 use sandpiper::engine::fault::Fault;
@@ -35,7 +36,8 @@ pub(crate) fn run(arguments: Arguments, output: &Output, panics: &Panics) -> u8 
         }
     };
     let watch = (!output.quiet).then(|| Arc::new(Watch::new(output)));
-    let session = Session { output, panics, runtime, watch };
+    let wait = command.wait();
+    let session = Session { output, panics, runtime, watch, wait };
     match command {
         Command::Init { directory } => session.init(&global, &directory),
         Command::New { name, language } => {
@@ -45,14 +47,15 @@ pub(crate) fn run(arguments: Arguments, output: &Output, panics: &Panics) -> u8 
             session.with(global, None, async |project| done(project.build(path.as_deref())))
         }
         Command::Validate => session.print(|| session.builder(global, None).validate()),
-        Command::Plan { selection, allow_undo, check } => {
+        Command::Plan { selection, preview, allow_undo, check, .. } => {
             let select = select(selection, allow_undo);
-            session.with(global, None, async |project| match check {
-                true => project.plan_check(&select).await,
-                false => project.plan(&select).await,
+            session.with(global, None, async |project| match (preview, check) {
+                (true, check) => project.preview(&select, check).await,
+                (false, true) => project.plan_check(&select).await,
+                (false, false) => project.plan(&select).await,
             })
         }
-        Command::Apply { directory, selection, dry_run, allow_undo } => {
+        Command::Apply { directory, selection, dry_run, allow_undo, .. } => {
             session.apply(global, directory, select(selection, allow_undo), dry_run)
         }
         Command::Undo { taken, only, dry_run, working_copy } => match undo(taken, only, working_copy) {
@@ -60,7 +63,7 @@ pub(crate) fn run(arguments: Arguments, output: &Output, panics: &Panics) -> u8 
             Ok(undo) => session.with(global, None, async |project| project.undo(&undo).await),
             Err(fault) => output.finish(&Finished::<UndoReport>::refused(fault)),
         },
-        Command::Status { check, verify } => {
+        Command::Status { check, verify, .. } => {
             session.with(global, None, async |project| project.status(check, verify).await)
         }
         Command::Baseline { to, reason } => session.reasoned(reason, |reason| {
@@ -80,6 +83,7 @@ pub(crate) fn run(arguments: Arguments, output: &Output, panics: &Panics) -> u8 
             Ok(reason) => session.with(global, None, async |project| project.lock_release(&reason).await),
             Err(fault) => output.finish(&Finished::<LocksReport>::refused(fault)),
         },
+        Command::Doctor => session.doctor(global),
         Command::Inspect { file } => session.print(|| sandpiper::inspect(&file)),
         Command::Schema { of: SchemaOf::Config } => output.raw(&ended(sandpiper::schema::config())),
         Command::Schema { of: SchemaOf::Change } => output.raw(&ended(sandpiper::schema::change())),
@@ -93,6 +97,7 @@ struct Session<'a> {
     panics: &'a Panics,
     runtime: Runtime,
     watch: Option<Arc<Watch>>,
+    wait: Duration,
 }
 
 impl Session<'_> {
@@ -132,6 +137,12 @@ impl Session<'_> {
         }
     }
 
+    /// Also where the configuration cannot be read: that is what it tells then.
+    fn doctor(&self, global: Global) -> u8 {
+        let builder = self.builder(global, None);
+        self.print(|| builder.doctor())
+    }
+
     /// Has something recorded for which a person gives a reason.
     fn reasoned(&self, reason: Option<String>, record: impl FnOnce(&str) -> u8) -> u8 {
         match given(reason) {
@@ -148,6 +159,7 @@ impl Session<'_> {
         let stopper = Stopper::new();
         let observer = Arc::new(StopOnSignal::new(observer, stopper.clone(), self.output.clone()));
         let mut builder = Sandpiper::builder().cache(!global.no_cache).observer(observer).stopper(stopper);
+        builder = builder.wait(self.wait);
         if let Some(file) = global.config {
             builder = builder.config(file);
         }

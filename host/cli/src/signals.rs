@@ -1,6 +1,7 @@
 //! SIGINT and SIGTERM: the first asks the run to stop in good order, the second ends the process at once.
 //!
-//! They are listened for once a lock is about to be taken; before that there is nothing to put in order.
+//! They are listened for once a lock is about to be taken, a system is waited for, or a preview begins; before that
+//! there is nothing to put in order.
 
 use std::sync::{Arc, Once};
 
@@ -11,7 +12,7 @@ use signal_hook::iterator::Signals;
 
 use crate::output::Output;
 
-/// Listens to signals from the first lock on, and passes every event on.
+/// Listens to signals from the first such event on, and passes every event on.
 pub(crate) struct StopOnSignal {
     observer: Arc<dyn Observer>,
     stopper: Stopper,
@@ -29,7 +30,7 @@ impl StopOnSignal {
 
 impl Observer for StopOnSignal {
     fn event(&self, event: &Event<'_>) {
-        if matches!(event, Event::Locking { .. }) {
+        if matches!(event, Event::Locking { .. } | Event::Awaiting { .. } | Event::PreviewStarted { .. }) {
             self.listening.call_once(|| listen(self.stopper.clone(), self.output.clone()));
         }
         self.observer.event(event);

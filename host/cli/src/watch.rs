@@ -117,6 +117,23 @@ impl Observer for Watch {
                     (task.done, task.total) = (*done, *total);
                 }
             }
+            Event::PreviewStarted { stage, id } => {
+                state.tasks.push(Task::new(stage, Some(id), Instant::now()));
+                drop(state);
+                self.start();
+            }
+            Event::PreviewFinished { id } => {
+                state.tasks.retain(|task| task.id.as_deref() != Some(*id));
+            }
+            Event::Awaiting { what, answer: Some(answer), waited, limit } => {
+                let left = whole(limit.saturating_sub(*waited).as_secs_f64().ceil() as u64);
+                let line = format!("waiting up to {left} more for {}: {}", clean(what), clean(answer));
+                self.shared.say(&mut state, &line);
+            }
+            Event::CameUp { what, waited } => {
+                let line = format!("{} is up after {}", clean(what), whole(waited.as_secs()));
+                self.shared.say(&mut state, &line);
+            }
             Event::ChangeRetried { stage, id, failed, attempts, pause, error } => {
                 state.tasks.retain(|task| task.id.as_deref() != Some(*id));
                 let wait = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);

@@ -181,11 +181,12 @@ impl<F: Clone> Atomic<F> {
                 Outcome::LeaseLost(fault) => Next::Over(Conclusion::LeaseLost(self.last(), fault)),
                 other => or_superseded(other, |fault| Next::Over(Conclusion::Unrecorded(self.last(), fault))),
             },
-            // Whether closing went well changes nothing: the session is gone, and with it an open transaction.
-            At::Closing { failing, fault, then } => match then {
-                Then::Gone => self.record_gone(failing, fault),
-                Then::NotKnown => self.record_not_known(failing, fault),
-                Then::Lost => Next::Over(Conclusion::LeaseLost(failing, fault)),
+            // Else whether closing went well changes nothing: the session is gone, and with it an open transaction.
+            At::Closing { failing, fault, then } => match (then, outcome) {
+                (Then::Gone, Outcome::Ended(remains)) => self.record_not_known(failing, remains),
+                (Then::Gone, _) => self.record_gone(failing, fault),
+                (Then::NotKnown, _) => self.record_not_known(failing, fault),
+                (Then::Lost, _) => Next::Over(Conclusion::LeaseLost(failing, fault)),
             },
             At::Recording { failing, conclusion } => match outcome {
                 Outcome::Done => Next::Over(conclusion),
@@ -310,6 +311,14 @@ mod tests {
     fn one_that_ends_the_transaction_leaves_what_ran_so_far_unknown() {
         let mut outcomes = done(2, Outcome::Ended("it committed"));
         outcomes.push(Outcome::Done);
+        let expected = [(0, State::Failed, Mode::Direct), (1, State::RolledBack, Mode::Marked)];
+        assert_eq!(states(after(Mode::Marked, outcomes)), expected);
+    }
+
+    #[test]
+    fn one_whose_effect_stays_after_the_rollback_leaves_what_ran_so_far_unknown() {
+        let mut outcomes = done(2, Outcome::Failed("no"));
+        outcomes.push(Outcome::Ended("it stays"));
         let expected = [(0, State::Failed, Mode::Direct), (1, State::RolledBack, Mode::Marked)];
         assert_eq!(states(after(Mode::Marked, outcomes)), expected);
     }

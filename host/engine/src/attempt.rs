@@ -83,7 +83,8 @@ pub enum Outcome<F> {
     Failed(F),
     /// Of `Call`: a precondition did not hold, and nothing had been written before.
     Precondition(F),
-    /// Of `Call`, `Prove`, `Commit`: the transaction was ended by the change itself; what it did is not known.
+    /// Of `Call`, `Prove`, `Commit`: the transaction was ended by the change itself; what it did is not known. Of
+    /// `Close`: taking the transaction back left something of it.
     Ended(F),
     /// Of `Commit`: the answer was lost. Of `Settle`: it could not be found out.
     Unknown(F),
@@ -242,15 +243,13 @@ impl<F: Clone> Attempt<F> {
                 Outcome::LeaseLost(fault) => Next::Over(Conclusion::LeaseLost(fault)),
                 other => self.over(other, Conclusion::Unrecorded),
             },
-            // Whether closing went well changes nothing: the session is gone, and with it an open transaction.
-            At::ClosingFailed { fault, then } => match then {
-                Then::Gone => self.record_gone(fault),
-                Then::MayRemain => self.record_failed(fault),
-                Then::NotKnown => {
-                    let notes = vec![note(State::Failed, Mode::Direct, Some(fault.clone()))];
-                    self.go(At::Recording { conclusion: Conclusion::Failed(fault) }, Command::Append(notes))
-                }
-                Then::Lost => Next::Over(Conclusion::LeaseLost(fault)),
+            // Else whether closing went well changes nothing: the session is gone, and with it an open transaction.
+            At::ClosingFailed { fault, then } => match (then, outcome) {
+                (Then::Gone, Outcome::Ended(remains)) => self.record_not_known(remains),
+                (Then::NotKnown, _) => self.record_not_known(fault),
+                (Then::Gone, _) => self.record_gone(fault),
+                (Then::MayRemain, _) => self.record_failed(fault),
+                (Then::Lost, _) => Next::Over(Conclusion::LeaseLost(fault)),
             },
             At::RecordingFailure { fault } => match outcome {
                 Outcome::Done if self.has_rollback => self.go(At::OpeningRollback { fault }, Command::Open),
@@ -320,10 +319,7 @@ impl<F: Clone> Attempt<F> {
             Outcome::Done => self.after_commit(),
             Outcome::Unknown(fault) => self.go(At::Settling(fault), Command::Settle),
             Outcome::LeaseLost(fault) => Next::Over(Conclusion::LeaseLost(fault)),
-            Outcome::Ended(fault) => {
-                let notes = vec![note(State::Failed, Mode::Direct, Some(fault.clone()))];
-                self.go(At::Recording { conclusion: Conclusion::Failed(fault) }, Command::Append(notes))
-            }
+            Outcome::Ended(fault) => self.record_not_known(fault),
             other => self.over_recording(other, |this, fault| this.record_gone(fault)),
         }
     }
@@ -350,6 +346,11 @@ impl<F: Clone> Attempt<F> {
             note(State::RolledBack, self.mode, None),
         ];
         self.go(At::Recording { conclusion: Conclusion::RolledBack(fault) }, Command::Append(notes))
+    }
+
+    fn record_not_known(&mut self, fault: F) -> Next<F> {
+        let notes = vec![note(State::Failed, Mode::Direct, Some(fault.clone()))];
+        self.go(At::Recording { conclusion: Conclusion::Failed(fault) }, Command::Append(notes))
     }
 
     fn record_failed(&mut self, fault: F) -> Next<F> {

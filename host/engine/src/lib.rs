@@ -10,6 +10,7 @@ pub mod atomic;
 pub mod attempt;
 pub mod calls;
 pub mod change;
+pub mod diagnosis;
 pub mod digest;
 pub mod entry;
 pub mod fault;

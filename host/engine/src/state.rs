@@ -124,17 +124,16 @@ impl ChangeState {
         Self { stage: stage.clone(), order: order.clone(), name: name.clone(), ..self.clone() }
     }
 
-    /// Whether an entry with this state ends what checkpoints of its change were kept for.
-    pub fn clears_checkpoints(state: State) -> bool {
-        // What a person calls applied is there as a whole: which step came last counts no more.
-        matches!(
-            state,
-            State::Applied
-                | State::MarkedApplied
-                | State::RolledBack
-                | State::Undone
-                | State::MarkedRolledBack
-        )
+    /// What an entry with a state ends the keeping of, after what was there before.
+    pub fn forgets(before: Option<&Self>, state: State) -> Forgotten {
+        match state {
+            // What a person calls applied is there as a whole: which step came last counts no more.
+            State::Applied | State::MarkedApplied => Forgotten::Steps,
+            State::RolledBack | State::Undone | State::MarkedRolledBack => Forgotten::All,
+            // It is applied again, from its beginning.
+            State::Started if before.is_some_and(|before| before.state.is_applied()) => Forgotten::All,
+            _ => Forgotten::Nothing,
+        }
     }
 
     /// The number of the attempt that comes next.
@@ -148,6 +147,17 @@ impl ChangeState {
             _ => self.attempt.saturating_add(1),
         }
     }
+}
+
+/// What is kept of how far a change is, and is not needed any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Forgotten {
+    /// None of it.
+    Nothing,
+    /// Which steps are finished. Its checkpoint stays: what was captured there takes it back some day.
+    Steps,
+    /// All of it.
+    All,
 }
 
 /// The states of all changes of one scope that were ever tried.

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::change::ChangeId;
+use crate::diagnosis::Finding;
 use crate::digest::Digest;
 use crate::entry::{Entry, Record, Sequence, Token};
 use crate::fault::{Blame, Effect, Fault};
@@ -115,6 +116,19 @@ pub trait Store: Send + Sync {
 
     /// The identity of this store: random, made with it. Part of the key of a fence row.
     async fn identity(&self) -> Result<String, StoreError>;
+
+    /// Looks at everything that has to be right for a run on this scope, for people. It makes and changes nothing; what
+    /// cannot be looked at because of something before it is said to be [unknown](Finding::unknown). Backends begin with
+    /// `reachable`, and add what they have: `version`, `rights`, `clock`, `schema`, `chain`.
+    async fn diagnose(&self, scope: &Scope) -> Vec<Finding> {
+        vec![match self.states(scope).await {
+            Ok(_) => Finding::good("reachable", "it answers"),
+            Err(error) => {
+                let fault = Fault::from(error);
+                Finding::bad("reachable", fault.message, fault.help.unwrap_or_default())
+            }
+        }]
+    }
 }
 
 /// Who takes a lease, for people to read.
@@ -319,9 +333,10 @@ impl From<StoreError> for Fault {
             }
             StoreError::Refused(_) => ("store::refused", "mend the store, then run the same command again"),
             StoreError::Rights(_) => ("store::rights", "grant the store's account what the message names"),
-            StoreError::Version(_) => {
-                ("store::version", "run a release of Sandpiper that is as new as the store")
-            }
+            StoreError::Version(_) => (
+                "store::version",
+                "use a release that fits: of Sandpiper, or of the server that keeps the store",
+            ),
             StoreError::Busy(_) => {
                 ("lock::busy", "see who is at work with `sandpiper lock status`, then run it again")
             }

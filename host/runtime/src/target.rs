@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use sandpiper_engine::change::ChangeId;
+use sandpiper_engine::diagnosis::Finding;
 use sandpiper_engine::entry::{AttemptId, Mode, Token};
-use sandpiper_engine::fault::{Blame, Fault};
+use sandpiper_engine::fault::{Blame, Effect, Fault};
 use sandpiper_engine::scope::LockKey;
 use sandpiper_engine::store::{AppendError, Appended, Draft, Lease, StepMark};
 
@@ -61,6 +62,11 @@ pub trait Target: Send + Sync {
     fn atomicity(&self) -> Atomicity;
 
     /// Whether it is reachable, lets us in and gives us the rights that an attempt needs. Called before any lock.
+    ///
+    /// # Errors
+    ///
+    /// [`TargetError::Unreachable`] when nobody answers yet, or who answers is still starting: that, and nothing else, is
+    /// what `--wait` waits for.
     async fn check(&self) -> Result<(), TargetError>;
 
     /// Waits until this process may begin an attempt on it. Held from before `started` is recorded until the attempt
@@ -83,6 +89,20 @@ pub trait Target: Send + Sync {
 
     /// Removes the markers of attempts whose end is recorded.
     async fn forget_markers(&self, attempts: &[AttemptId]) -> Result<(), TargetError>;
+
+    /// Looks at everything that has to be right for an attempt, for people. It makes and changes nothing; what cannot be
+    /// looked at because of something before it is said to be [unknown](Finding::unknown). Backends begin with
+    /// `reachable`, and add what they have: `version`, `rights`, `clock`, `tables` (of markers and fence rows), `audit`
+    /// (whether a change could write the audit).
+    async fn diagnose(&self) -> Vec<Finding> {
+        vec![match self.check().await {
+            Ok(()) => Finding::good("reachable", "it answers, and lets us in"),
+            Err(error) => {
+                let fault = Fault::from(error);
+                Finding::bad("reachable", fault.message, fault.help.unwrap_or_default())
+            }
+        }]
+    }
 }
 
 /// The right to begin an attempt, given back when it is dropped.
@@ -123,6 +143,9 @@ pub enum Opening {
     },
     /// For looking only: `verify`, and the systems in `uses` of a transactional change.
     ReadOnly,
+    /// For changes that are run to be seen: in a transaction as an attempt's, but without fence row and marker, that is
+    /// never committed. A system that is not made yet is not made by it.
+    Preview,
 }
 
 /// One connection for one attempt.
@@ -163,6 +186,19 @@ pub trait Session: Send {
     /// [`ProofError::Ended`] when something ended it.
     async fn stands(&mut self) -> Result<(), ProofError>;
 
+    /// After each change of a [preview](Opening::Preview), all of which share one transaction: makes sure as [`prove`]
+    /// does that it could have been committed, and lets the next one begin as in a session of its own, as far as the
+    /// system can.
+    ///
+    /// [`prove`]: Self::prove
+    ///
+    /// # Errors
+    ///
+    /// As of [`prove`].
+    async fn previewed(&mut self) -> Result<(), ProofError> {
+        self.prove().await
+    }
+
     /// Whether a transaction is open now that a `direct` change began itself, as the system says.
     async fn has_open_transaction(&mut self) -> bool;
 
@@ -184,7 +220,7 @@ pub trait Session: Send {
     async fn commit(self: Box<Self>, seal: Seal<'_>) -> Result<Option<Appended>, CommitError>;
 
     /// Ends the session without committing. In `direct` mode a transaction that the change left open is rolled back,
-    /// and reported as [`TargetError::LeftOpen`].
+    /// and reported as [`TargetError::LeftOpen`]. What no rollback takes back is reported as [`TargetError::Remains`].
     async fn close(self: Box<Self>) -> Result<(), TargetError>;
 }
 
@@ -248,6 +284,9 @@ pub enum TargetError {
     /// A direct change ended with a transaction of its own open, which was rolled back.
     #[error("the change left a transaction open, which was rolled back")]
     LeftOpen,
+    /// The transaction was rolled back, and something of what the change did in it stays.
+    #[error("{0}")]
+    Remains(String),
 }
 
 impl TargetError {
@@ -255,7 +294,12 @@ impl TargetError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unreachable(_) | Self::Busy(_) | Self::Transient(_) => true,
-            Self::Refused(_) | Self::Rights(_) | Self::Version(_) | Self::Fenced | Self::LeftOpen => false,
+            Self::Refused(_)
+            | Self::Rights(_)
+            | Self::Version(_)
+            | Self::Fenced
+            | Self::LeftOpen
+            | Self::Remains(_) => false,
         }
     }
 }
@@ -279,6 +323,11 @@ impl From<TargetError> for Fault {
                 ("change::failed", "run the same command again; `retry` in the change does so by itself")
             }
             TargetError::Fenced => return Self::lease_lost(),
+            TargetError::Remains(_) => {
+                return Self::new("change::transaction-ended", Blame::Change, error.to_string())
+                    .with_effect(Effect::Unknown)
+                    .with_help("take back by hand what stays, and set `transactional: false` in the change");
+            }
             TargetError::LeftOpen => {
                 return Self::new("change::failed", Blame::Change, error.to_string())
                     .with_help("end every `BEGIN` with a `COMMIT` in the same part of the change");

@@ -42,6 +42,7 @@ mod stopping;
 mod systems;
 mod templates;
 mod undo_report;
+mod waiting;
 mod yaml;
 
 pub use commands::audit;

@@ -14,6 +14,25 @@ use crate::report::{ChangeReport, StageReport};
 pub enum Event<'a> {
     /// Something is odd, but stops nothing.
     Warning(&'a Problem),
+    /// A system is waited for, until it is up. Told when the waiting begins, when its answer is a new one, and now and
+    /// then.
+    Awaiting {
+        /// Which, in words.
+        what: &'a str,
+        /// Why it is not up yet; none before it was asked.
+        answer: Option<&'a str>,
+        /// How long the command has waited.
+        waited: Duration,
+        /// How long it waits at most.
+        limit: Duration,
+    },
+    /// A system that was waited for is up.
+    CameUp {
+        /// Which, in words.
+        what: &'a str,
+        /// How long the command has waited.
+        waited: Duration,
+    },
     /// The lock of a stage is about to be taken: from here on there is something to put in order when the run is told to
     /// stop.
     Locking {
@@ -42,6 +61,18 @@ pub enum Event<'a> {
         id: &'a str,
         /// Its mode.
         mode: Mode,
+    },
+    /// A change is about to be run, to be rolled back.
+    PreviewStarted {
+        /// Its stage.
+        stage: &'a str,
+        /// Its identity.
+        id: &'a str,
+    },
+    /// A change that was run to be rolled back is over.
+    PreviewFinished {
+        /// Its identity.
+        id: &'a str,
     },
     /// A line of a change's log, standard output or standard error.
     Log {

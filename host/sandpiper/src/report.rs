@@ -4,7 +4,9 @@
 //! as JSON; an application that embeds the library reads it.
 
 mod audit;
+mod doctor;
 mod kept;
+mod preview;
 mod status;
 
 use std::borrow::Cow;
@@ -22,7 +24,9 @@ use serde::Serialize;
 pub use crate::exit::Exit;
 pub use crate::undo_report::{UndoCounts, UndoReport};
 pub use audit::{EntriesReport, EntryReport, HistoryReport, VerifyReport};
+pub use doctor::{Check, DoctorReport};
 pub use kept::{ArtifactReport, CallReport, PruneReport};
+pub use preview::{Preview, PreviewOutcome};
 pub use status::{Drift, StatusChange, StatusReport, StatusStage};
 
 /// A command that has ended.
@@ -236,6 +240,9 @@ pub struct PlanChange {
     pub attempts: u32,
     /// Why.
     pub reason: String,
+    /// What running it and rolling it back has shown, where that was asked for.
+    #[serde(flatten)]
+    pub preview: Option<Preview>,
 }
 
 /// What would be done with a change.

@@ -1,6 +1,7 @@
 //! Stopping a run in good order: no new change starts, the running one is told, given its grace, then stopped and
 //! rolled back, and all of it is recorded.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -36,7 +37,7 @@ pub struct Stopper(Arc<Mutex<Inner>>);
 struct Inner {
     asked: Option<Asked>,
     grace: Duration,
-    grace_is_over: bool,
+    grace_is_over: Arc<AtomicBool>,
     running: Vec<Stop>,
 }
 
@@ -71,8 +72,8 @@ impl Stopper {
 
     fn end_grace(&self) {
         let running = {
-            let mut inner = self.inner();
-            inner.grace_is_over = true;
+            let inner = self.inner();
+            inner.grace_is_over.store(true, Ordering::SeqCst);
             inner.running.clone()
         };
         running.iter().for_each(|stop| stop.now(StopReason::Signal));
@@ -88,12 +89,17 @@ impl Stopper {
         self.inner().grace = grace;
     }
 
+    /// Set once the grace is over: whoever waits then for anything is to give up soon.
+    pub(crate) fn grace_is_over(&self) -> Arc<AtomicBool> {
+        self.inner().grace_is_over.clone()
+    }
+
     /// An attempt that is to be told, for as long as what this gives lives.
     pub(crate) fn tells(&self, stop: &Stop) -> Told {
         let (asked, grace_is_over) = {
             let mut inner = self.inner();
             inner.running.push(stop.clone());
-            (inner.asked.is_some(), inner.grace_is_over)
+            (inner.asked.is_some(), inner.grace_is_over.load(Ordering::SeqCst))
         };
         if asked {
             stop.cancel();

@@ -1,4 +1,4 @@
-//! The template plugins of a run: the one that is built in, and those that the configuration names.
+//! The template plugins of a run: those that are built in, and those that the configuration names.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -16,7 +16,11 @@ use tokio::sync::Mutex as AsyncMutex;
 use crate::config::Config;
 
 /// The template `sql`, built from `plugins/sql`.
-pub(crate) const SQL: &[u8] = include_bytes!(env!("SANDPIPER_SQL_TEMPLATE"));
+pub(crate) const SQL: &[u8] =
+    include_bytes!(concat!(env!("SANDPIPER_TEMPLATES"), "/sandpiper_plugin_sql.wasm"));
+
+/// The template `http`, built from `plugins/http`.
+const HTTP: &[u8] = include_bytes!(concat!(env!("SANDPIPER_TEMPLATES"), "/sandpiper_plugin_http.wasm"));
 
 /// The digest of the template `sql`.
 pub(crate) fn sql_digest() -> Digest {
@@ -24,8 +28,8 @@ pub(crate) fn sql_digest() -> Digest {
     *DIGEST.get_or_init(|| Digest::of(SQL))
 }
 
-/// The name of the template that is built in.
-pub(crate) const SQL_NAME: &str = "sql";
+/// The templates that are built in, by their names.
+const BUILT_IN: [(&str, &[u8]); 2] = [("sql", SQL), ("http", HTTP)];
 
 /// A template that was loaded, and described itself.
 pub(crate) struct Template {
@@ -72,8 +76,10 @@ impl Templates {
                 })?;
                 (bytes.into(), Some(Place::file(plugin.shown.as_str())))
             }
-            None if name == SQL_NAME => (SQL.into(), None),
-            None => return Err(unknown(name, config)),
+            None => match BUILT_IN.iter().find(|(built_in, _)| *built_in == name) {
+                Some((_, bytes)) => ((*bytes).into(), None),
+                None => return Err(unknown(name, config)),
+            },
         };
         let template = load(bytes, runtime).await.map_err(|fault| {
             let problem = Problem::error(fault.code, format!("the template `{name}`: {}", fault.message));
@@ -143,8 +149,9 @@ fn validator(what: &str, schema: &str) -> Result<Validator, Fault> {
 }
 
 fn unknown(name: &str, config: &Config) -> Problem {
+    let built_in = BUILT_IN.iter().map(|(name, _)| *name);
     let known: Vec<&str> =
-        std::iter::once(SQL_NAME).chain(config.templates.iter().map(|plugin| plugin.name.as_str())).collect();
+        built_in.chain(config.templates.iter().map(|plugin| plugin.name.as_str())).collect();
     let help = match nearest(name, known.iter().copied()) {
         Some(nearest) => format!("did you mean `{nearest}`?"),
         None => format!("the templates are {}; name another one's file under `templates`", known.join(", ")),

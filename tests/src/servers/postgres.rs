@@ -73,7 +73,8 @@ impl Postgres {
         postgres
     }
 
-    fn begin(&self) {
+    /// Starts it again after [`stop`](Self::stop), and waits until it answers.
+    pub fn begin(&self) {
         let root = self.folder.path();
         let mut postgres = command(&program("postgres"));
         postgres.arg("-D").arg(root.join("data"));
@@ -116,9 +117,14 @@ impl Postgres {
         std::fs::read_to_string(self.path("log")).unwrap()
     }
 
+    /// Stops it as a crash would.
+    pub fn stop(&self) {
+        drop(self.server.lock().unwrap().take());
+    }
+
     /// Stops it as a crash would, and starts it again.
     pub fn crash(&self) {
-        drop(self.server.lock().unwrap().take());
+        self.stop();
         self.begin();
     }
 

@@ -92,8 +92,12 @@ impl Server {
 
     /// Ends it by a signal, and waits for its end.
     pub(super) fn end(&self, signal: &str) {
-        let _ = Command::new("kill").args([&format!("-{signal}"), &self.id.to_string()]).status();
-        let _ = self.ended.lock().unwrap().recv_timeout(STARTING);
+        let ended = self.ended.lock().unwrap();
+        // One that has ended has no number any more.
+        if matches!(ended.try_recv(), Err(mpsc::TryRecvError::Empty)) {
+            let _ = Command::new("kill").args([&format!("-{signal}"), &self.id.to_string()]).status();
+            let _ = ended.recv_timeout(STARTING);
+        }
     }
 }
 

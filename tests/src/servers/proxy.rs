@@ -19,8 +19,12 @@ pub struct Proxy {
     port: u16,
 }
 
-/// A statement `COMMIT`, as PostgreSQL's protocol sends it.
-const COMMIT: &[u8] = b"\0COMMIT\0";
+/// A statement `COMMIT`: as PostgreSQL's protocol sends it, and as that of MySQL does, alone or after others.
+const COMMITS: [&[u8]; 3] = [b"\0COMMIT\0", b"\x03COMMIT", b";\nCOMMIT"];
+
+fn commits(sent: &[u8]) -> bool {
+    COMMITS.iter().any(|commit| sent.windows(commit.len()).any(|window| window == *commit))
+}
 
 impl Proxy {
     /// Starts it.
@@ -53,7 +57,7 @@ fn watch(mut client: TcpStream, mut server: TcpStream, loss: Loss) {
     let mut buffer = [0; 65_536];
     while let Ok(read) = client.read(&mut buffer) {
         let sent = &buffer[..read];
-        let commits = sent.windows(COMMIT.len()).any(|window| window == COMMIT);
+        let commits = commits(sent);
         if commits {
             // The answer must not get through, so nothing does any more.
             let _ = client.shutdown(Shutdown::Both);

@@ -1,7 +1,10 @@
 //! Addresses: `postgres://user:password@host:port/database?sslmode=verify-full`, as PostgreSQL's own programs read them.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
+
+use crate::network::address::{decoded, host_and_port, port};
+use crate::network::{Mode, Names, Protection};
 
 /// Where a database is, who asks, and how the connection is protected.
 #[derive(Clone, PartialEq, Eq)]
@@ -18,34 +21,10 @@ pub struct Address {
     pub(crate) options: Option<String>,
 }
 
-/// How a connection is protected.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Protection {
-    pub(crate) mode: Mode,
-    pub(crate) root: Option<PathBuf>,
-    pub(crate) certificate: Option<PathBuf>,
-    pub(crate) key: Option<PathBuf>,
-}
-
-/// `sslmode`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum Mode {
-    /// Never encrypted.
-    Disable,
-    /// Encrypted where the server can.
-    #[default]
-    Prefer,
-    /// Encrypted; the server is not verified unless a root certificate is given.
-    Require,
-    /// Encrypted, and its certificate leads to a root that is trusted.
-    VerifyAuthority,
-    /// The same, and the certificate is that of the host.
-    VerifyFull,
-}
-
 const DEFAULT_PORT: u16 = 5432;
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 const DEFAULT_NAME: &str = "sandpiper";
+const NAMES: Names = Names { root: "sslrootcert", certificate: "sslcert", key: "sslkey" };
 
 /// The parameters that are understood.
 const PARAMETERS: [&str; 13] = [
@@ -100,7 +79,7 @@ impl Address {
             user,
             password,
             database: decoded(database)?,
-            protection: Protection::default(),
+            protection: Protection::new(NAMES),
             connect_timeout: DEFAULT_TIMEOUT,
             application_name: DEFAULT_NAME.to_owned(),
             options: None,
@@ -160,9 +139,7 @@ impl Address {
         if self.database.is_empty() {
             self.database.clone_from(&self.user);
         }
-        if self.protection.certificate.is_some() != self.protection.key.is_some() {
-            return Err("`sslcert` and `sslkey` belong together: one of them is missing".to_owned());
-        }
+        self.protection.check()?;
         let is_text = |text: &str| !text.contains('\0');
         let texts = [&self.host, &self.user, &self.database, &self.application_name];
         if !texts.into_iter().chain(&self.password).chain(&self.options).all(|text| is_text(text)) {
@@ -173,9 +150,14 @@ impl Address {
 
     /// Whether both lead the same account to the same database.
     pub fn is_same_database(&self, other: &Self) -> bool {
+        self.user == other.user && self.is_same_place(other)
+    }
+
+    /// Whether both lead to the same database, by whatever account.
+    pub fn is_same_place(&self, other: &Self) -> bool {
         let key = |address: &Self| {
-            let Self { host, port, user, database, .. } = address;
-            (host.to_lowercase(), *port, user.clone(), database.clone())
+            let Self { host, port, database, .. } = address;
+            (host.to_lowercase(), *port, database.clone())
         };
         key(self) == key(other)
     }
@@ -195,25 +177,6 @@ impl Address {
     }
 }
 
-/// `host`, `host:port`, `[::1]:port`.
-fn host_and_port(place: &str) -> Result<(&str, Option<u16>), String> {
-    if let Some(rest) = place.strip_prefix('[') {
-        let (host, rest) = rest.split_once(']').ok_or("its host has a `[` without `]`")?;
-        let port = rest.strip_prefix(':').map(port).transpose()?;
-        return Ok((host, port));
-    }
-    match place.rsplit_once(':') {
-        Some((host, "")) => Ok((host, None)),
-        Some((host, number)) => Ok((host, Some(port(number)?))),
-        None => Ok((place, None)),
-    }
-}
-
-fn port(text: &str) -> Result<u16, String> {
-    let port = text.parse().ok().filter(|port| *port != 0);
-    port.ok_or_else(|| "its port is no number from 1 to 65535".to_owned())
-}
-
 fn mode(text: &str) -> Result<Mode, String> {
     Ok(match text {
         "disable" => Mode::Disable,
@@ -227,25 +190,6 @@ fn mode(text: &str) -> Result<Mode, String> {
             return Err(format!("its `sslmode` is none of {known}"));
         }
     })
-}
-
-fn decoded(text: &str) -> Result<String, String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        if byte != b'%' {
-            bytes.push(byte);
-            continue;
-        }
-        let digit = |byte: Option<u8>| byte.and_then(|byte| char::from(byte).to_digit(16));
-        let (Some(high), Some(low)) = (digit(rest.next()), digit(rest.next())) else {
-            return Err(
-                "it has a `%` that two hexadecimal digits do not follow: write `%25` for a `%`".to_owned()
-            );
-        };
-        bytes.push(u8::try_from(high * 16 + low).unwrap_or_default());
-    }
-    String::from_utf8(bytes).map_err(|_| "its percent escapes are no UTF-8".to_owned())
 }
 
 #[cfg(test)]

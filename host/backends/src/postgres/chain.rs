@@ -9,7 +9,8 @@ use super::client::{Argument, Cells, Client, Statement};
 use super::errors::Failure;
 use super::lease::{self, scope_parts};
 use super::{progress, schema, states};
-use crate::chain::{Broken, Head, Link, Linked, NewLink, Walk, link};
+use crate::chain::{Broken, Head, Link, Linked, NewLink, Walk, end_fits, link};
+use crate::crash;
 
 const HEAD: &str = "SELECT id, sequence, hash,
          EXISTS (SELECT 1 FROM sandpiper.sandpiper_checkpoint AS kept WHERE kept.chain = head.id)
@@ -33,6 +34,8 @@ const CALLS: &str = "SELECT sequence, calls FROM sandpiper.sandpiper_entry
      ORDER BY sequence";
 const ORPHAN: &str = "SELECT chain FROM sandpiper.sandpiper_entry
      WHERE chain NOT IN (SELECT id FROM sandpiper.sandpiper_chain) LIMIT 1";
+const LAST: &str = "SELECT sequence, hash, body FROM sandpiper.sandpiper_entry
+     WHERE chain = $1 AND sequence >= $2 ORDER BY sequence";
 const WALK: &str =
     "SELECT sequence, hash, body FROM sandpiper.sandpiper_entry WHERE chain = $1 ORDER BY sequence";
 
@@ -94,7 +97,10 @@ pub(crate) async fn append(
     drafts: &[Draft],
 ) -> Result<Appended, Refused> {
     let (row, linked) = linked(client, lease, drafts, Vec::new()).await?;
-    client.batch(&written(&row, &linked)).await?;
+    crash::before("postgres entries");
+    let done = client.batch(&written(&row, &linked)).await;
+    crash::after("postgres entries");
+    done?;
     Ok(Appended(linked.entries))
 }
 
@@ -114,7 +120,10 @@ pub(crate) async fn append_alone(
     };
     let mut statements = written(&row, &linked);
     statements.push(Statement::plain("COMMIT"));
-    match client.batch(&statements).await {
+    crash::before("postgres append");
+    let committed = client.batch(&statements).await;
+    crash::after("postgres append");
+    match committed {
         Ok(_) => Ok(Appended(linked.entries)),
         Err(Failure::Lost(_)) => Err(Unfinished::Unknown(Appended(linked.entries))),
         Err(failure) => {
@@ -185,7 +194,8 @@ fn written<'a>(row: &Row, linked: &'a Linked) -> Vec<Statement<'a>> {
     let mut statements: Vec<Statement<'a>> = linked.links.iter().map(insert).collect();
     statements.extend(linked.states.values().map(|state| states::write(id, state)));
     if row.in_progress {
-        statements.extend(linked.cleared.iter().flat_map(|change| progress::clear(id, change)));
+        let cleared = linked.cleared.iter();
+        statements.extend(cleared.flat_map(|(change, what)| progress::clear(id, change, *what)));
     }
     let end: [Argument<'a>; 3] =
         [id.into(), linked.head.sequence.0.into(), linked.head.hash.as_bytes().as_slice().into()];
@@ -303,14 +313,34 @@ async fn walked(client: &mut Client, scope: &Scope) -> Result<ChainReport, Failu
     let mut walk = Walk::new(scope);
     let broken = match found(client, scope).await? {
         Some(head) => along(client, scope, &head, &mut walk).await?,
-        // A scope without a head has no entries; entries without a head have lost it.
-        None => {
-            let orphan = client.one(ORPHAN, Vec::new()).await?;
-            let lost = || (Sequence(1), "a chain's recorded end is not there".to_owned());
-            orphan.rows.first().map(|_| lost())
-        }
+        None => headless(client).await?,
     };
     Ok(ChainReport { entries: walk.entries, broken })
+}
+
+/// A scope without a head has no entries; entries without a head have lost it.
+async fn headless(client: &mut Client) -> Result<Broken, Failure> {
+    let orphan = client.one(ORPHAN, Vec::new()).await?;
+    let lost = || (Sequence(1), "a chain's recorded end is not there".to_owned());
+    Ok(orphan.rows.first().map(|_| lost()))
+}
+
+/// Whether the newest entry fits the one before it and the recorded end; how many entries there are.
+pub(crate) async fn end(client: &mut Client, scope: &Scope) -> Result<ChainReport, Failure> {
+    client.one("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", Vec::new()).await?;
+    let report = ended(client, scope).await;
+    schema::roll_back(client).await;
+    report
+}
+
+async fn ended(client: &mut Client, scope: &Scope) -> Result<ChainReport, Failure> {
+    let Some(Row { id, head, .. }) = found(client, scope).await? else {
+        return Ok(ChainReport { entries: 0, broken: headless(client).await? });
+    };
+    let before = head.sequence.0.saturating_sub(1);
+    let answer = client.one(LAST, vec![id.into(), before.into()]).await?;
+    let links = answer.rows.iter().map(stored).collect::<Result<Vec<_>, _>>()?;
+    Ok(ChainReport { entries: head.sequence.0, broken: end_fits(scope, head, &links) })
 }
 
 async fn along(

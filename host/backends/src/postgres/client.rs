@@ -19,6 +19,7 @@ use sandpiper_runtime::guest::Level;
 use super::connect::Canceller;
 use super::errors::{Failure, ServerError};
 use super::wire::Wire;
+use crate::network::Beat;
 pub(crate) use answer::{Answer, Cells, Field, affected};
 use answer::{cells, fields};
 use reading::{Keep, Reading, Taken};
@@ -364,6 +365,16 @@ impl Client {
             _ => {}
         }
         Ok(Taken::Going)
+    }
+}
+
+impl Beat for Client {
+    async fn beat(&mut self) -> bool {
+        // Outside of a transaction the server waits as long as it takes.
+        if self.lost.is_none() && self.status != Status::Idle && !self.unsynced {
+            drop(self.sync().await);
+        }
+        self.lost.is_none()
     }
 }
 

@@ -13,11 +13,11 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::runtime::Handle;
 
-use super::address::{Address, Mode};
+use super::address::Address;
 use super::client::Client;
 use super::errors::{Failure, ServerError};
-use super::tls;
-use super::wire::{Socket, Wire};
+use super::wire::Wire;
+use crate::network::{self, Cancel, Mode, Socket};
 
 /// What names the backend of a connection when it is to be interrupted.
 #[derive(Clone)]
@@ -28,9 +28,8 @@ pub(crate) struct Canceller {
     secret: i32,
 }
 
-impl Canceller {
-    /// Asks the server, over a connection of its own, to end what it is doing for this one.
-    pub(crate) async fn cancel(&self) {
+impl Cancel for Canceller {
+    async fn cancel(&self) {
         let Self { address, process, secret, .. } = self;
         let ask = async {
             let mut socket = open(address).await?;
@@ -45,12 +44,10 @@ impl Canceller {
             };
             sent.await.map(drop).map_err(|error| Failure::Lost(error.to_string()))
         };
-        // One that does not arrive changes nothing: whoever waits for the call stops to wait by himself.
         drop(tokio::time::timeout(address.connect_timeout, ask).await);
     }
 
-    /// Where it runs.
-    pub(crate) fn network(&self) -> &Handle {
+    fn network(&self) -> &Handle {
         &self.network
     }
 }
@@ -98,7 +95,7 @@ async fn open(address: &Address) -> Result<Box<dyn Socket>, Failure> {
         socket.read_u8().await
     };
     match asked.await.map_err(unreachable)? {
-        b'S' => tls::encrypt(socket, &address.host, &address.protection).await.map_err(Failure::Refused),
+        b'S' => network::encrypt(socket, &address.host, &address.protection).await.map_err(Failure::Refused),
         _ if address.protection.mode == Mode::Prefer => Ok(Box::new(socket)),
         _ => Err(Failure::Refused(
             "the server does not encrypt connections, and `sslmode` asks for it: switch `ssl` on there"

@@ -9,7 +9,7 @@ use super::address::Address;
 use super::client::{Argument, Client, Statement};
 use super::connect;
 use super::errors::Failure;
-use super::network::Network;
+use crate::network::Network;
 
 /// How long things may take on a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,21 +77,31 @@ impl Database {
     /// A new connection for one attempt: what a killed or frozen host leaves behind on it dies on the server too.
     pub(crate) async fn connect_for_attempt(&self) -> Result<Client, Failure> {
         let mut client = self.connect().await?;
-        let Times { deadline, lease } = self.times;
-        let deadline = deadline.saturating_add(GRACE);
-        let settings = [
-            ("lock_timeout", milliseconds(deadline)),
-            ("statement_timeout", milliseconds(deadline)),
-            ("idle_in_transaction_session_timeout", milliseconds(lease)),
-        ];
-        let set = "SELECT pg_catalog.set_config($1, $2, false)";
-        let statements: Vec<Statement<'_>> = settings
-            .iter()
-            .map(|(name, value)| Statement::new(set, [Argument::from(*name), value.as_str().into()]))
-            .collect();
-        client.batch(&statements).await?;
+        client.batch(&set(&self.settings())).await?;
         Ok(client)
     }
+
+    /// What is set on such a connection.
+    pub(crate) fn settings(&self) -> Vec<(String, String)> {
+        let Times { deadline, lease } = self.times;
+        let deadline = deadline.saturating_add(GRACE);
+        let named = |name: &str, time| (name.to_owned(), milliseconds(time));
+        vec![
+            named("lock_timeout", deadline),
+            named("statement_timeout", deadline),
+            named("idle_in_transaction_session_timeout", lease),
+        ]
+    }
+}
+
+/// The statements that set what is named, for the session.
+pub(crate) fn set(settings: &[(String, String)]) -> Vec<Statement<'_>> {
+    let set = "SELECT pg_catalog.set_config($1, $2, false)";
+    let arguments = |name, value| [Argument::from(name), Argument::from(value)];
+    settings
+        .iter()
+        .map(|(name, value)| Statement::new(set, arguments(name.as_str(), value.as_str())))
+        .collect()
 }
 
 /// A time as a setting: the longest that the server knows where it is longer.

@@ -9,6 +9,7 @@ use sandpiper_engine::store::{Acquisition, Holder, Lease, LockStatus, Owner};
 
 use super::client::{Argument, Cells, Client, Statement};
 use super::errors::Failure;
+use crate::crash;
 
 /// The server's clock, in milliseconds since 1970, as it is when it is asked.
 macro_rules! now {
@@ -177,7 +178,10 @@ pub(crate) async fn acquire(
         milliseconds(length).into(),
         gone.map(|token| token.0).into(),
     ];
-    let answer = client.one(ACQUIRE, keyed(key, rest)).await?;
+    crash::before("postgres acquire");
+    let answer = client.one(ACQUIRE, keyed(key, rest)).await;
+    crash::after("postgres acquire");
+    let answer = answer?;
     let Some(row) = answer.rows.first() else { return Ok(None) };
     let before = row.optional(0)?.map(|_| Found::read(row)).transpose()?;
     let taken = row.optional(7)?.map(|_| row.number(7)).transpose()?;
@@ -194,13 +198,19 @@ pub(crate) async fn acquire(
 /// Makes a lease last from now. False when it is ours no more.
 pub(crate) async fn renew(client: &mut Client, lease: &Lease, length: Duration) -> Result<bool, Failure> {
     let rest: [Argument<'_>; 2] = [lease.token.0.into(), milliseconds(length).into()];
-    let answer = client.one(RENEW, keyed(&lease.key, rest)).await?;
+    crash::before("postgres renew");
+    let answer = client.one(RENEW, keyed(&lease.key, rest)).await;
+    crash::after("postgres renew");
+    let answer = answer?;
     Ok(super::client::affected(&answer.tag) == 1)
 }
 
 /// Gives a lease back, if it is still ours.
 pub(crate) async fn release(client: &mut Client, lease: &Lease) -> Result<(), Failure> {
-    client.one(RELEASE, keyed(&lease.key, [lease.token.0.into()])).await.map(drop)
+    crash::before("postgres release");
+    let released = client.one(RELEASE, keyed(&lease.key, [lease.token.0.into()])).await.map(drop);
+    crash::after("postgres release");
+    released
 }
 
 /// Raises the token of a lock and frees it, whoever holds it, within a transaction. Gives who did, and a lease to

@@ -5,6 +5,7 @@ use sandpiper_engine::digest::Digest;
 use sandpiper_engine::entry::Sequence;
 use sandpiper_engine::progress::RollbackMark;
 use sandpiper_engine::scope::Scope;
+use sandpiper_engine::state::Forgotten;
 use sandpiper_engine::store::{Lease, StepMark};
 
 use super::chain::{self, Refused};
@@ -12,6 +13,7 @@ use super::client::{Argument, Cells, Client, Statement};
 use super::errors::Failure;
 use super::lease::scope_parts;
 use super::{schema, states};
+use crate::crash;
 
 macro_rules! of_scope {
     () => {
@@ -49,10 +51,9 @@ const FORGET: [&str; 2] = [
     concat!("DELETE FROM sandpiper.sandpiper_checkpoint", if_newest!()),
     concat!("DELETE FROM sandpiper.sandpiper_step", if_newest!()),
 ];
-const CLEAR: [&str; 2] = [
-    "DELETE FROM sandpiper.sandpiper_checkpoint WHERE chain = $1 AND change_id = $2",
-    "DELETE FROM sandpiper.sandpiper_step WHERE chain = $1 AND change_id = $2",
-];
+const CLEAR_STEPS: &str = "DELETE FROM sandpiper.sandpiper_step WHERE chain = $1 AND change_id = $2";
+const CLEAR_CHECKPOINT: &str =
+    "DELETE FROM sandpiper.sandpiper_checkpoint WHERE chain = $1 AND change_id = $2";
 
 /// Keeps a checkpoint of a change.
 pub(crate) async fn put_checkpoint(
@@ -106,7 +107,10 @@ async fn put<'a>(
         }
     };
     let put = [Statement::new(statement, row(chain)), Statement::plain("COMMIT")];
-    match client.batch(&put).await {
+    crash::before("postgres progress");
+    let kept = client.batch(&put).await;
+    crash::after("postgres progress");
+    match kept {
         Ok(_) => Ok(()),
         Err(failure) => {
             schema::roll_back(client).await;
@@ -194,7 +198,12 @@ fn flag(flag: bool) -> &'static str {
     if flag { "true" } else { "false" }
 }
 
-/// The statements that forget all of it, with the entry that ends what it was kept for.
-pub(crate) fn clear(chain: u64, change: &ChangeId) -> [Statement<'_>; 2] {
-    CLEAR.map(|text| Statement::new(text, [chain.into(), change.as_str().into()]))
+/// The statements that forget it, with the entry that ends what it was kept for.
+pub(crate) fn clear(chain: u64, change: &ChangeId, what: Forgotten) -> impl Iterator<Item = Statement<'_>> {
+    let texts: &[&str] = match what {
+        Forgotten::Nothing => &[],
+        Forgotten::Steps => &[CLEAR_STEPS],
+        Forgotten::All => &[CLEAR_STEPS, CLEAR_CHECKPOINT],
+    };
+    texts.iter().map(move |text| Statement::new(text, [chain.into(), change.as_str().into()]))
 }

@@ -4,6 +4,7 @@ use sandpiper_engine::store::StoreError;
 
 use super::client::{Argument, Client, Statement};
 use super::errors::{Explain as _, Failure};
+use crate::crash;
 
 /// What each version adds to the one before.
 const MIGRATIONS: [&[&str]; 1] = [&[
@@ -135,7 +136,10 @@ async fn begin(client: &mut Client) -> Result<(), Failure> {
 }
 
 async fn rolled_back_unless(client: &mut Client, statements: &[Statement<'_>]) -> Result<(), Failure> {
-    match client.batch(statements).await {
+    crash::before("postgres make");
+    let made = client.batch(statements).await;
+    crash::after("postgres make");
+    match made {
         Ok(_) => Ok(()),
         Err(failure) => {
             roll_back(client).await;
@@ -146,9 +150,14 @@ async fn rolled_back_unless(client: &mut Client, statements: &[Statement<'_>]) -
 
 /// Takes a transaction back. Where that goes wrong, the connection is not used again.
 pub(crate) async fn roll_back(client: &mut Client) {
-    if client.lost().is_none() && client.one("ROLLBACK", Vec::new()).await.is_err() {
+    if client.lost().is_some() {
+        return;
+    }
+    crash::before("postgres roll back");
+    if client.one("ROLLBACK", Vec::new()).await.is_err() {
         client.abandon("a transaction could not be rolled back");
     }
+    crash::after("postgres roll back");
 }
 
 /// What a text in the table `sandpiper_store` says of the version.

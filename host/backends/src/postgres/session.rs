@@ -13,20 +13,23 @@ use sandpiper_runtime::target::{CommitError, Interrupter, ProofError, Seal, Sess
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::client::{Client, Notice, Statement, Status};
+use super::connect::Canceller;
 use super::cursor::Query;
 use super::errors::{Explain as _, Failure, ServerError, code, sql_error, target_error};
 use super::guard::Rules;
-use super::interrupt::Interrupt;
-use super::pings::Pings;
-use super::{chain, marks};
+use super::{chain, marks, preview};
+use crate::crash;
+use crate::network::{Interrupt, Pings};
 
 /// A session on a database.
 pub(crate) struct PostgresSession {
     pub(super) client: Arc<Mutex<Client>>,
     pub(super) rules: Rules,
     transaction: Option<Transaction>,
-    pub(super) interrupt: Interrupt,
+    pub(super) interrupt: Interrupt<Canceller>,
     _pings: Pings,
+    /// Of a preview what is set anew for each of its changes.
+    renewed: Vec<(String, String)>,
     /// Why the transaction stands no more.
     ended: Option<String>,
     /// The first error in it, after which nothing but its end is possible.
@@ -64,6 +67,7 @@ impl PostgresSession {
             transaction,
             interrupt,
             _pings: pings,
+            renewed: Vec::new(),
             ended: None,
             failed: None,
             written: false,
@@ -72,6 +76,11 @@ impl PostgresSession {
             opened: 0,
             names: HashMap::new(),
         }
+    }
+
+    /// For a preview, with what is set anew for each of its changes.
+    pub(super) fn renewed_with(self, settings: Vec<(String, String)>) -> Self {
+        Self { renewed: settings, ..self }
     }
 
     /// Refuses a call when the transaction stands no more.
@@ -226,6 +235,12 @@ impl Session for PostgresSession {
         self.proven(false).await
     }
 
+    async fn previewed(&mut self) -> Result<(), ProofError> {
+        self.proven(true).await?;
+        let mut client = self.end().await;
+        preview::renew(&mut client, &self.renewed).await.map_err(ProofError::Target)
+    }
+
     async fn has_open_transaction(&mut self) -> bool {
         self.rules == Rules::Direct && self.client.lock().await.status() != Status::Idle
     }
@@ -279,7 +294,10 @@ async fn mark<'a>(
     attempts: &'a [AttemptId],
 ) -> Result<(), TargetError> {
     own.extend(attempts.iter().flat_map(marks::write));
-    let answers = client.batch(&own).await.in_target()?;
+    crash::before("postgres marker");
+    let answers = client.batch(&own).await;
+    crash::after("postgres marker");
+    let answers = answers.in_target()?;
     // Each is written by one statement, and looked for by the next.
     let looks = answers.iter().rev().step_by(2).take(attempts.len());
     match looks.into_iter().any(|answer| answer.rows.is_empty()) {
@@ -326,7 +344,10 @@ async fn commit(
             })?)
         }
     };
-    match client.one("COMMIT", Vec::new()).await {
+    crash::before("postgres commit");
+    let committed = client.one("COMMIT", Vec::new()).await;
+    crash::after("postgres commit");
+    match committed {
         Ok(answer) if answer.tag == "COMMIT" => Ok(sealed),
         Ok(_) => Err(CommitError::Violated("the server rolled the transaction back".to_owned())),
         Err(Failure::Server(error, _)) => Err(refused(*error)),

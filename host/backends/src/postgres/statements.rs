@@ -12,6 +12,7 @@ use super::errors::Failure;
 use super::guard;
 use super::session::PostgresSession;
 use super::values;
+use crate::crash;
 
 const NAME: &str = "SELECT pg_catalog.format_type($1::pg_catalog.oid, NULL)";
 
@@ -20,7 +21,9 @@ impl PostgresSession {
     async fn run(&mut self, statement: &str, values: &[Value]) -> Result<u64, SqlError> {
         let arguments = arguments(values)?;
         let mut client = self.enter().await?;
+        crash::before("postgres statement");
         let done = self.interrupt.guard(client.many(statement, std::iter::once(arguments))).await;
+        crash::after("postgres statement");
         let answers = self.looked_after(&mut client, done, statement)?;
         Ok(answers.iter().map(|answer| affected(&answer.tag)).sum())
     }

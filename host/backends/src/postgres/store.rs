@@ -11,6 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use sandpiper_engine::change::ChangeId;
+use sandpiper_engine::diagnosis::Finding;
 use sandpiper_engine::digest::Digest;
 use sandpiper_engine::entry::{Entry, Record, Sequence, Token};
 use sandpiper_engine::scope::{LockKey, Scope};
@@ -25,7 +26,7 @@ use super::client::{Client, Statement};
 use super::database::Database;
 use super::errors::{Explain as _, Failure, store_error};
 use super::pool::{Pool, Tries};
-use super::{archive, chain, lease, marks, progress, prune, schema, states};
+use super::{archive, chain, diagnosis, lease, marks, progress, prune, schema, states};
 
 /// How long one call of the store's may take before its connection is given up.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -427,5 +428,8 @@ impl Store for PostgresStore {
         let damaged =
             || StoreError::Damaged("its table `sandpiper_store` does not say which store it is".to_owned());
         read.rows.first().ok_or_else(damaged)?.text(0).map(str::to_owned).in_store()
+    }
+    async fn diagnose(&self, scope: &Scope) -> Vec<Finding> {
+        diagnosis::store(&self.pool.database, scope).await
     }
 }

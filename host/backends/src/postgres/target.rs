@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use sandpiper_engine::diagnosis::Finding;
 use sandpiper_engine::entry::{AttemptId, Mode};
 use sandpiper_engine::scope::SystemName;
 use sandpiper_runtime::target::{Atomicity, Capability, Fence, Opening, Session, Target, TargetError, Turn};
@@ -11,13 +12,13 @@ use super::client::{Argument, Client, Statement};
 use super::database::Database;
 use super::errors::{Explain as _, Failure};
 use super::guard::Rules;
-use super::pings::Pings;
 use super::session::{NUMBER, PostgresSession, Transaction};
-use super::{lease, marks, schema};
-use crate::Role;
+use super::{diagnosis, lease, marks, preview, schema};
+use crate::network::Pings;
+use crate::{Role, crash};
 
 /// The oldest server that is worked with.
-const OLDEST: u64 = 12;
+pub(super) const OLDEST: u64 = 12;
 
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 const LOOK: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY";
@@ -25,7 +26,7 @@ const SET: &str = "SELECT pg_catalog.set_config($1, $2, false)";
 const DURABILITY: &str = "SELECT pg_catalog.current_setting('synchronous_commit')";
 
 /// What an attempt needs to know, and may do, before any lock is taken.
-const CHECK: &str = "
+pub(super) const CHECK: &str = "
     SELECT pg_catalog.current_setting('server_version_num')::int / 10000,
         pg_catalog.current_setting('server_version'),
         pg_catalog.pg_is_in_recovery(),
@@ -71,14 +72,17 @@ impl PostgresTarget {
         client: &mut Client,
         statements: &[Statement<'_>],
     ) -> Result<Vec<super::client::Answer>, TargetError> {
-        match client.batch(statements).await {
+        crash::before("postgres begin");
+        let begun = match client.batch(statements).await {
             Err(Failure::Server(error, _)) if error.is_missing_table() => {
                 schema::roll_back(client).await;
                 marks::make(client, &self.database).await?;
                 client.batch(statements).await.in_target()
             }
             other => other.in_target(),
-        }
+        };
+        crash::after("postgres begin");
+        begun
     }
 
     /// Sets what the configuration says, and gives how durable a commit is to be.
@@ -161,6 +165,17 @@ impl PostgresTarget {
         Ok(PostgresSession::new(client, Rules::Looking, None, self.pings()?))
     }
 
+    async fn open_to_preview(&self) -> Result<PostgresSession, TargetError> {
+        let settings = preview::settings(&self.database, &self.settings);
+        let mut client = self.database.connect().await.in_target()?;
+        let number = preview::begin(&mut client, BEGIN, &settings).await?;
+        let durability = self.set(&mut client).await?;
+        let attempt = AttemptId("preview".into());
+        let transaction = Transaction { attempt, number, durability };
+        let session = PostgresSession::new(client, Rules::Transaction, Some(transaction), self.pings()?);
+        Ok(session.renewed_with(settings))
+    }
+
     /// Sets the fence row, and removes markers, in a transaction of their own.
     async fn fenced(
         &self,
@@ -236,6 +251,7 @@ impl Target for PostgresTarget {
     async fn open(&self, opening: &Opening) -> Result<Box<dyn Session>, TargetError> {
         let session = match opening {
             Opening::ReadOnly => self.open_to_look().await?,
+            Opening::Preview => self.open_to_preview().await?,
             Opening::Attempt { mode: Mode::Direct, fence, recorded, .. } => {
                 self.open_direct(fence, recorded).await?
             }
@@ -269,5 +285,8 @@ impl Target for PostgresTarget {
             Err(Failure::Server(error, _)) if error.is_missing_table() => Ok(()),
             other => other.map(drop).in_target(),
         }
+    }
+    async fn diagnose(&self) -> Vec<Finding> {
+        diagnosis::target(&self.database, self.role).await
     }
 }

@@ -16,6 +16,7 @@ use super::details::Names;
 use super::errors::{Explain, store_error};
 use super::lease::{self, from_stored, stored};
 use super::{calls, progress, states};
+use crate::chain as shared;
 
 /// How many bits of an entry's key are its sequence number; those above are its chain, which is 0 for the first.
 const SEQUENCE_BITS: u32 = 40;
@@ -63,9 +64,9 @@ pub(crate) fn append(
             None => states::one(connection, head.chain, id.as_str())?,
         };
         let appended = append_one(connection, lease, &mut head, draft, before.as_ref())?;
-        let clears = draft.record.state.is_some_and(ChangeState::clears_checkpoints);
-        if in_progress && clears && appended.is_some() {
-            progress::clear(connection, head.chain, id.as_str())?;
+        if let (true, true, Some(state)) = (in_progress, appended.is_some(), draft.record.state) {
+            let forgotten = ChangeState::forgets(before.as_ref(), state);
+            progress::clear(connection, head.chain, id.as_str(), forgotten)?;
         }
         let after = match &appended {
             Some(entry) => ChangeState::after(before.as_ref(), entry),
@@ -311,6 +312,27 @@ fn headless(connection: &Connection) -> Result<Broken, StoreError> {
     );
     let orphan: Option<i64> = connection.query_row(&orphan, [], |row| row.get(0)).optional().in_store()?;
     Ok(orphan.map(|_| (Sequence(1), "a chain's recorded end is not there".to_owned())))
+}
+
+/// Whether the newest entry fits the one before it and the recorded end; how many entries there are.
+pub(crate) fn end(connection: &Connection, scope: &Scope) -> Result<ChainReport, StoreError> {
+    let snapshot = connection.unchecked_transaction().in_store()?;
+    let Some(head) = head(&snapshot, scope)? else {
+        return Ok(ChainReport { entries: 0, broken: headless(&snapshot)? });
+    };
+    let before = Sequence(head.sequence.0.saturating_sub(1));
+    let mut statement = snapshot
+        .prepare("SELECT sequence, hash, body FROM main.sandpiper_entry WHERE sequence BETWEEN ?1 AND ?2 ORDER BY sequence")
+        .in_store()?;
+    let places = [before, Sequence(LAST)].map(|sequence| key(head.chain, sequence));
+    let links = statement.query_map(places, Link::read).in_store()?;
+    let links = links.map(|link| {
+        let Link { sequence, hash, text } = link.in_store()?;
+        Ok(shared::Link { sequence, hash, text })
+    });
+    let links = links.collect::<Result<Vec<_>, StoreError>>()?;
+    let end = shared::Head { sequence: head.sequence, hash: head.hash };
+    Ok(ChainReport { entries: head.sequence.0, broken: shared::end_fits(scope, end, &links) })
 }
 
 /// A stored entry.

@@ -33,17 +33,26 @@ pub(crate) fn is_wal(connection: &Connection) -> rusqlite::Result<bool> {
     connection.query_row("PRAGMA main.journal_mode", [], |row| Ok(row.get_ref(0)?.as_str()? == "wal"))
 }
 
-/// Opens a file. A wait for its lock lasts at most `busy`, and ends at once when `stopped` is set.
-pub(crate) fn open(
-    path: &Path,
-    access: Access,
-    busy: Duration,
-    stopped: Arc<AtomicBool>,
-) -> rusqlite::Result<Connection> {
+/// How long a connection waits for the lock of its file.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Patience {
+    /// At most so long.
+    pub(crate) limit: Duration,
+    /// Ends it at once when it is set.
+    pub(crate) stopped: Arc<AtomicBool>,
+    /// The process is about to end: it lasts no longer than [`HURRIED`].
+    pub(crate) hurried: Arc<AtomicBool>,
+}
+
+/// How long a process that is about to end waits for a file: long enough for another writer to finish its commit.
+const HURRIED: Duration = Duration::from_millis(500);
+
+/// Opens a file.
+pub(crate) fn open(path: &Path, access: Access, patience: Patience) -> rusqlite::Result<Connection> {
     let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     flags.set(OpenFlags::SQLITE_OPEN_CREATE, access == Access::Make);
     let mut connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_handler(Some(patience(busy, stopped)))?;
+    connection.busy_handler(Some(patience.handler()))?;
     connection.set_prepared_statement_cache_capacity(KEPT_STATEMENTS);
     connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, LONGEST_VALUE)?;
     if access == Access::Look {
@@ -109,21 +118,27 @@ pub(crate) fn roll_back(connection: &Connection) {
     }
 }
 
-/// Waits about a millisecond between two tries. SQLite's own handler backs off so far that a renewal would starve.
-fn patience(limit: Duration, stopped: Arc<AtomicBool>) -> impl FnMut(i32) -> bool + Send + 'static {
-    let mut since = Instant::now();
-    let mut random = RandomState::new().build_hasher().finish() | 1;
-    move |tries| {
-        if tries == 0 {
-            since = Instant::now();
+impl Patience {
+    /// Waits about a millisecond between two tries. SQLite's own handler backs off so far that a renewal would starve.
+    fn handler(self) -> impl FnMut(i32) -> bool + Send + 'static {
+        let mut since = Instant::now();
+        let mut random = RandomState::new().build_hasher().finish() | 1;
+        move |tries| {
+            if tries == 0 {
+                since = Instant::now();
+            }
+            let limit = match self.hurried.load(Ordering::Relaxed) {
+                true => self.limit.min(HURRIED),
+                false => self.limit,
+            };
+            if since.elapsed() >= limit || self.stopped.load(Ordering::Relaxed) {
+                return false;
+            }
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            std::thread::sleep(Duration::from_micros(500 + random % 1_000));
+            true
         }
-        if since.elapsed() >= limit || stopped.load(Ordering::Relaxed) {
-            return false;
-        }
-        random ^= random << 13;
-        random ^= random >> 7;
-        random ^= random << 17;
-        std::thread::sleep(Duration::from_micros(500 + random % 1_000));
-        true
     }
 }

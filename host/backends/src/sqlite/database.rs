@@ -11,7 +11,7 @@ use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
 use crate::crash;
 
-use super::connection::{self, Access};
+use super::connection::{self, Access, Patience};
 use super::guard::Guard;
 
 /// How files are worked with.
@@ -33,13 +33,19 @@ impl Default for Options {
 #[derive(Default)]
 pub struct Databases {
     options: Options,
+    hurried: Arc<AtomicBool>,
     files: Mutex<HashMap<PathBuf, Arc<Database>>>,
 }
 
 impl Databases {
     /// None yet.
     pub fn new(options: Options) -> Self {
-        Self { options, files: Mutex::default() }
+        Self { options, ..Self::default() }
+    }
+
+    /// The same. Once `hurried` is set, because the process is about to end, no wait for a file lasts long.
+    pub fn hurried_by(self, hurried: Arc<AtomicBool>) -> Self {
+        Self { hurried, ..self }
     }
 
     /// The database of a file, which need not exist.
@@ -52,7 +58,8 @@ impl Databases {
         {
             return Arc::clone(known);
         }
-        let make = || Arc::new(Database::new(&path, self.options));
+        let make =
+            || Arc::new(Database { hurried: self.hurried.clone(), ..Database::new(&path, self.options) });
         files.entry(path.clone()).or_insert_with(make).clone()
     }
 }
@@ -61,6 +68,7 @@ impl Databases {
 pub struct Database {
     path: PathBuf,
     options: Options,
+    hurried: Arc<AtomicBool>,
     writer: Arc<AsyncMutex<Option<Writer>>>,
     turn: Arc<AsyncMutex<()>>,
     reader: Mutex<Option<Connection>>,
@@ -87,6 +95,7 @@ impl Database {
         Self {
             path: canonical(path),
             options,
+            hurried: Arc::default(),
             writer: Arc::default(),
             turn: Arc::default(),
             reader: Mutex::default(),
@@ -130,8 +139,17 @@ impl Database {
 
     /// A new connection of the change's or of the host's own.
     pub(crate) fn open(&self, access: Access) -> rusqlite::Result<Writer> {
+        self.open_at(&self.path, access)
+    }
+
+    /// A new, empty database in memory, which is gone with the connection.
+    pub(crate) fn open_in_memory(&self) -> rusqlite::Result<Writer> {
+        self.open_at(Path::new(":memory:"), Access::Make)
+    }
+
+    fn open_at(&self, path: &Path, access: Access) -> rusqlite::Result<Writer> {
         let stopped = Arc::new(AtomicBool::new(false));
-        let mut connection = connection::open(&self.path, access, self.options.busy, stopped.clone())?;
+        let mut connection = connection::open(path, access, self.patience(self.options.busy, &stopped))?;
         let guard = Guard::install(&mut connection)?;
         Ok(Writer {
             connection,
@@ -141,6 +159,10 @@ impl Database {
             store_checked: false,
             references: None,
         })
+    }
+
+    fn patience(&self, limit: Duration, stopped: &Arc<AtomicBool>) -> Patience {
+        Patience { limit, stopped: stopped.clone(), hurried: self.hurried.clone() }
     }
 
     /// Looks at the file, beside whatever is being written to it. None when there is no file.
@@ -154,10 +176,8 @@ impl Database {
             if !self.exists() {
                 return Ok(None);
             }
-            let stopped = Arc::new(AtomicBool::new(false));
-            *reader = Some(
-                connection::open(&self.path, Access::Look, self.options.busy, stopped).map_err(explain)?,
-            );
+            let patience = self.patience(self.options.busy, &Arc::default());
+            *reader = Some(connection::open(&self.path, Access::Look, patience).map_err(explain)?);
         }
         reader.as_ref().map(look).transpose()
     }
@@ -170,7 +190,10 @@ impl Database {
         let mut keeper = locked(&self.keeper);
         let connection = match keeper.take() {
             Some(connection) => connection,
-            None => connection::open(&self.path, Access::Write, self.options.renewal, Arc::default())?,
+            None => {
+                let patience = self.patience(self.options.renewal, &Arc::default());
+                connection::open(&self.path, Access::Write, patience)?
+            }
         };
         crash::before("sqlite renew");
         let kept = keep(&connection);

@@ -6,6 +6,7 @@ use sandpiper_engine::digest::Digest;
 use sandpiper_engine::entry::Sequence;
 use sandpiper_engine::progress::RollbackMark;
 use sandpiper_engine::scope::Scope;
+use sandpiper_engine::state::Forgotten;
 use sandpiper_engine::store::{AppendError, Lease, StepMark, StoreError};
 
 use super::chain::{head, new_chain};
@@ -128,17 +129,26 @@ pub(crate) fn forget(
     let row = (chain, change.as_str(), lease::stored(newest.0));
     let found = connection.query_row(is_newest, row, |_| Ok(())).optional().in_store()?;
     if found.is_some() {
-        clear(connection, chain, change.as_str())?;
+        clear(connection, chain, change.as_str(), Forgotten::All)?;
     }
     Ok(())
 }
 
-/// Forgets all of it, with the entry that ends what it was kept for.
-pub(crate) fn clear(connection: &Connection, chain: i64, change: &str) -> Result<(), StoreError> {
-    for delete in [
-        "DELETE FROM main.sandpiper_checkpoint WHERE chain = ?1 AND change_id = ?2",
-        "DELETE FROM main.sandpiper_step WHERE chain = ?1 AND change_id = ?2",
-    ] {
+/// Forgets it, with the entry that ends what it was kept for.
+pub(crate) fn clear(
+    connection: &Connection,
+    chain: i64,
+    change: &str,
+    what: Forgotten,
+) -> Result<(), StoreError> {
+    const STEPS: &str = "DELETE FROM main.sandpiper_step WHERE chain = ?1 AND change_id = ?2";
+    const CHECKPOINT: &str = "DELETE FROM main.sandpiper_checkpoint WHERE chain = ?1 AND change_id = ?2";
+    let deletes: &[&str] = match what {
+        Forgotten::Nothing => &[],
+        Forgotten::Steps => &[STEPS],
+        Forgotten::All => &[STEPS, CHECKPOINT],
+    };
+    for delete in deletes {
         connection
             .prepare_cached(delete)
             .and_then(|mut statement| statement.execute((chain, change)))

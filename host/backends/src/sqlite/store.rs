@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode};
 use sandpiper_engine::change::ChangeId;
+use sandpiper_engine::diagnosis::Finding;
 use sandpiper_engine::digest::Digest;
 use sandpiper_engine::entry::{Entry, Record, Sequence, Token};
 use sandpiper_engine::scope::{LockKey, Scope};
@@ -22,7 +23,7 @@ use crate::crash;
 use super::connection::{self, Access};
 use super::database::{Database, Writer};
 use super::errors::{Explain, code, is_busy, store_error};
-use super::{archive, calls, chain, lease, progress, prune, schema, states};
+use super::{archive, calls, chain, diagnosis, lease, progress, prune, schema, states};
 use crate::compression::Compressor;
 
 /// An audit store: tables named `sandpiper_*` in a file, which may be that of a target system.
@@ -350,5 +351,8 @@ impl Store for SqliteStore {
         self.look(|connection| schema::value(connection, "identity"))?
             .ok_or_else(|| self.not_made())?
             .ok_or_else(damaged)
+    }
+    async fn diagnose(&self, scope: &Scope) -> Vec<Finding> {
+        diagnosis::store(&self.database, scope)
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use rusqlite::Connection;
+use sandpiper_engine::diagnosis::Finding;
 use sandpiper_engine::entry::{AttemptId, Mode};
 use sandpiper_engine::scope::SystemName;
 use sandpiper_runtime::target::{Atomicity, Capability, Fence, Opening, Session, Target, TargetError, Turn};
@@ -13,7 +14,7 @@ use super::database::{Database, Writer};
 use super::errors::{Explain, target_error};
 use super::guard::Rules;
 use super::session::{SqliteSession, Transaction};
-use super::{lease, marks};
+use super::{diagnosis, lease, marks, preview};
 use crate::Role;
 
 /// A SQLite file that changes are applied to.
@@ -158,7 +159,7 @@ impl SqliteTarget {
 }
 
 /// Sets a pragma.
-fn pragma(connection: &Connection, name: &str, value: &str) -> Result<(), TargetError> {
+pub(super) fn pragma(connection: &Connection, name: &str, value: &str) -> Result<(), TargetError> {
     if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
         return Err(TargetError::Refused(format!("`{name}` in `settings` is not the name of a pragma")));
     }
@@ -212,6 +213,7 @@ impl Target for SqliteTarget {
     async fn open(&self, opening: &Opening) -> Result<Box<dyn Session>, TargetError> {
         let session = match opening {
             Opening::ReadOnly => self.open_to_look()?,
+            Opening::Preview => preview::open(&self.database, &self.settings).await?,
             Opening::Attempt { mode: Mode::Direct, fence, recorded, .. } => {
                 self.open_direct(fence, recorded).await?
             }
@@ -239,5 +241,9 @@ impl Target for SqliteTarget {
             return Ok(());
         }
         self.write(|connection| marks::forget(connection, attempts)).await
+    }
+
+    async fn diagnose(&self) -> Vec<Finding> {
+        diagnosis::target(&self.database, self.role)
     }
 }

@@ -3,12 +3,14 @@
 pub(crate) mod apply;
 pub(crate) mod audit;
 mod calls;
+pub(crate) mod doctor;
 pub(crate) mod fault;
 pub(crate) mod inspect;
 pub(crate) mod issue;
 pub(crate) mod lock;
 pub(crate) mod made;
 pub(crate) mod plan;
+mod preview;
 pub(crate) mod status;
 pub(crate) mod style;
 pub(crate) mod table;

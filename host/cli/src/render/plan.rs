@@ -1,10 +1,11 @@
 //! What `apply` would do, and why.
 
+use sandpiper::engine::fault::Fault;
 use sandpiper::report::{PlanAction, PlanChange, PlanReport};
 
 use super::style::{Ink, clean};
 use super::table::{Cell, Table};
-use super::{Body, View};
+use super::{Body, View, preview};
 
 impl Body for PlanReport {
     fn text(&self, view: View) -> String {
@@ -21,6 +22,9 @@ impl Body for PlanReport {
             table.line(format!("  {}{atomic}", view.palette.paint(Ink::Head, &clean(&stage.name))));
             for it in changes {
                 change(&mut table, it);
+                if let Some(seen) = &it.preview {
+                    preview::lines(&mut table, seen, view);
+                }
             }
         }
         // Left alone, and never tried: its condition does not hold.
@@ -49,11 +53,16 @@ impl Body for PlanReport {
                 if blocked == 1 { "1 needs" } else { "some need" }
             ),
         };
-        format!("{}{summary}{person}\n", table.render(view.palette))
+        let previewed = preview::summary(self);
+        format!("{}{summary}{person}{previewed}\n", table.render(view.palette))
     }
 
     fn is_empty(&self) -> bool {
         self.stages.is_empty()
+    }
+
+    fn faults(&self) -> Vec<&Fault> {
+        preview::faults(self)
     }
 }
 
@@ -102,6 +111,7 @@ mod tests {
             mode: Some(Mode::Shared),
             attempts: 1,
             reason: reason.to_owned(),
+            preview: None,
         }
     }
 

@@ -132,8 +132,13 @@ impl<F: Clone> Attempt<F> {
                 Outcome::Done => Next::Over(Conclusion::Undone),
                 other => self.over(other, Conclusion::Unrecorded),
             },
-            // Whether closing went well changes nothing: the session is gone, and with it an open transaction.
-            At::ClosingFailed { fault, left } => self.record(fault, left),
+            // Else whether closing went well changes nothing: the session is gone, and with it an open transaction.
+            At::ClosingFailed { fault, left } => match (left, outcome) {
+                (Left::Untouched | Left::RolledBack, Outcome::Ended(remains)) => {
+                    self.record(remains, Left::Unknown)
+                }
+                _ => self.record(fault, left),
+            },
             At::Recording(conclusion) => match outcome {
                 Outcome::Done => Next::Over(conclusion),
                 other => self.over(other, Conclusion::Unrecorded),
@@ -284,6 +289,13 @@ mod tests {
         let (told, end) = play(Mode::Shared, &[Done, Done, Ended("x"), Done, Done]);
         assert_eq!(told.last().unwrap(), "undo-failed direct");
         assert_eq!(end, Some(Conclusion::Failed("x")));
+    }
+
+    #[test]
+    fn what_stays_after_the_rollback_of_a_transaction_needs_a_person() {
+        let (told, end) = play(Mode::Marked, &[Done, Done, Failed("x"), Ended("y"), Done]);
+        assert_eq!(told.last().unwrap(), "undo-failed direct");
+        assert_eq!(end, Some(Conclusion::Failed("y")));
     }
 
     #[test]

@@ -32,7 +32,7 @@ impl Sandpiper {
         let begun = Instant::now();
         let mut finished = match self.applied(select).await {
             Ok(finished) => finished,
-            Err(fault) => Finished::refused(self.secrets.redact_fault(fault)),
+            Err(fault) => self.refused(fault),
         };
         finished.body.run_id.clone_from(&self.owner.run_id);
         finished.body.duration_ms = milliseconds(begun.elapsed());
@@ -57,6 +57,7 @@ impl Sandpiper {
         if let Some(fault) = nothing_can_start(&plan, &selection) {
             return Ok(Finished { warnings, ..Finished::refused(fault) });
         }
+        self.await_targets(&opened, &readied).await?;
         let order: Vec<String> = plan.stages.iter().map(|stage| stage.name.to_string()).collect();
         let undone = self.take_back_missing(&opened, missing).await?;
         let kept_out =

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use sandpiper_engine::fault::Fault;
 use sandpiper_engine::store::Owner;
@@ -24,6 +25,7 @@ pub struct Builder {
     cache: bool,
     observer: Arc<dyn Observer>,
     stopper: Stopper,
+    wait: Duration,
 }
 
 impl Default for Builder {
@@ -37,6 +39,7 @@ impl Default for Builder {
             cache: true,
             observer: Arc::new(Silent),
             stopper: Stopper::new(),
+            wait: Duration::ZERO,
         }
     }
 }
@@ -106,6 +109,14 @@ impl Builder {
         self
     }
 
+    /// How long commands wait for the audit store to come up, and `apply` and `plan` for the target systems of what they
+    /// are about to run, all together. By default nothing is waited for.
+    #[must_use]
+    pub fn wait(mut self, limit: Duration) -> Self {
+        self.wait = limit;
+        self
+    }
+
     /// Reads the configuration.
     ///
     /// # Errors
@@ -145,6 +156,7 @@ impl Builder {
             stopper: self.stopper,
             stage: self.stage,
             owner: Owner { run_id: uuid::Uuid::now_v7().to_string(), operator, host, process: None },
+            wait: self.wait,
         })
     }
 

@@ -6,18 +6,23 @@ pub(crate) mod apply;
 pub mod audit;
 mod baseline;
 mod builder;
+mod doctor;
 mod drift;
 pub(crate) mod inspect;
 pub(crate) mod issue;
 mod lock;
+mod looked;
 mod plan;
+mod preview;
 mod status;
 pub(crate) mod undo;
 mod validate;
+mod wait;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sandpiper_engine::change::ChangeId;
 use sandpiper_engine::entry::{Entry, Record, Sequence, State};
@@ -33,6 +38,7 @@ use sandpiper_engine::store::{Holder, Owner, Store};
 use sandpiper_runtime::Runtime;
 
 pub use builder::Builder;
+use looked::Looked;
 
 use crate::clock::now;
 use crate::config::Config;
@@ -40,13 +46,13 @@ use crate::load::{self, Changes};
 use crate::lock::Leases;
 use crate::observer::{Event, Observer};
 use crate::process::is_gone;
-use crate::project::{self, FileKind, Memory, Options};
+use crate::project::FileKind;
 use crate::report::{ChangeReport, Exit, Finished, StageReport};
-use crate::run::going_on;
 use crate::secrets::Secrets;
 use crate::stopping::{Asked, Stopper};
 use crate::systems::Systems;
 use crate::templates::Templates;
+use crate::waiting::Patience;
 
 /// Which changes a command is about.
 #[derive(Debug, Clone, Default)]
@@ -70,6 +76,8 @@ pub struct Sandpiper {
     stopper: Stopper,
     stage: Option<String>,
     owner: Owner,
+    /// How long commands wait for systems to come up.
+    wait: Duration,
 }
 
 /// A project whose files were read, and what its store says.
@@ -84,6 +92,8 @@ struct Opened {
     /// What is known of changes that were left in doubt, or may go on, without a look at a target system.
     answers: Answers,
     warnings: Vec<Problem>,
+    /// How long the command still waits for systems to come up.
+    patience: Patience,
 }
 
 impl Sandpiper {
@@ -150,8 +160,9 @@ impl Sandpiper {
 
     /// What a fault means for a command that is not a run: told to stop while it waited, it ends as it was told.
     fn exit_of(&self, fault: &Fault) -> Exit {
-        let told = self.stopper.asked().filter(|_| fault.code == "interrupted");
-        told.map_or_else(|| Exit::before_anything(fault), Asked::exit)
+        let exit = Exit::before_anything(fault);
+        let waited = fault.code == "interrupted" || matches!(exit, Exit::Unreachable | Exit::Lock);
+        self.stopper.asked().filter(|_| waited).map_or(exit, Asked::exit)
     }
 
     /// A command that ended with a fault, and recorded nothing.
@@ -196,14 +207,20 @@ impl Sandpiper {
         }
     }
 
+    /// The store and the target systems of a configuration, none of them opened yet.
+    fn systems_of(&self, config: &Config) -> Result<Systems, Fault> {
+        Systems::new(config, &self.secrets, &self.stopper)
+    }
+
     /// The audit store, for commands that need no files.
     fn store(&self) -> Result<Arc<dyn Store>, Fault> {
-        Ok(Systems::new(&self.config)?.store().clone())
+        Ok(self.systems_of(&self.config)?.store().clone())
     }
 
     /// Reads the files, and asks the store.
     async fn open(&self) -> Result<Opened, Fault> {
-        let opened = self.ask_store(self.read_files(false)).await?;
+        let patience = Patience::new(self.wait);
+        let opened = self.read_and_asked(false).await.opened(self, patience).await?;
         self.announce(&opened);
         Ok(opened)
     }
@@ -211,25 +228,27 @@ impl Sandpiper {
     /// Reads the files, asks the store, and plans. What is remembered of the files only counts where it shows that
     /// there is nothing to do.
     async fn open_and_plan(&self, select: &Select) -> Result<(Opened, Selection, Plan), Fault> {
-        let loaded = self.read_files(true);
-        let remembered = loaded.remembered;
-        let mut found = self.plan_loaded(loaded, select).await;
+        let patience = Patience::new(self.wait);
+        let looked = self.read_and_asked(true).await;
+        let remembered = looked.loaded.remembered;
+        let mut found = self.plan_looked(looked, select, patience).await;
         let is_enough = match &found {
             Ok((_, _, plan)) => !plan.has_work(),
             Err(fault) => fault.code.starts_with("store::"),
         };
         if remembered && !is_enough {
-            found = self.plan_loaded(self.read_files(false), select).await;
+            found = self.plan_looked(self.read_and_asked(false).await, select, patience).await;
         }
         found.inspect(|(opened, ..)| self.announce(opened))
     }
 
-    async fn plan_loaded(
+    async fn plan_looked(
         &self,
-        loaded: project::Loaded,
+        looked: Looked,
         select: &Select,
+        patience: Patience,
     ) -> Result<(Opened, Selection, Plan), Fault> {
-        let opened = self.ask_store(loaded).await?;
+        let opened = looked.opened(self, patience).await?;
         let selection = self.selection(select, &opened.changes)?;
         let plan = self.plan_of(&opened, &selection)?;
         Ok((opened, selection, plan))
@@ -239,33 +258,6 @@ impl Sandpiper {
         for warning in &opened.warnings {
             self.observer.event(&Event::Warning(warning));
         }
-    }
-
-    async fn ask_store(&self, mut loaded: project::Loaded) -> Result<Opened, Fault> {
-        let warnings = std::mem::take(&mut loaded.project.warnings);
-        let project = loaded.into_result().map_err(|problems| {
-            Fault::from_problems(problems.into_iter().chain(warnings.iter().cloned()).collect())
-        })?;
-        let systems = Systems::new(&project.config)?;
-        let states = systems.store().states(&self.scope()).await;
-        let known = matches!(states, Ok(Some(_))).then(|| systems.store().as_ref());
-        let changes = Changes::load(project, &self.runtime, known).await?;
-        let states = states?;
-        let running = self.running(&systems, states.as_ref()).await?;
-        let mut answers = Answers::new();
-        if let Some(states) = &states {
-            answers = certain_answers(&changes, states, &self.runtime);
-            going_on::look(&changes, &systems, &self.scope(), states, &mut answers).await?;
-        }
-        Ok(Opened {
-            changes: Arc::new(changes),
-            systems: Arc::new(systems),
-            templates: Templates::default(),
-            states,
-            running,
-            answers,
-            warnings,
-        })
     }
 
     /// The attempts under leases that are held by hosts that are not known to be gone. Asked only where one is open.
@@ -291,20 +283,6 @@ impl Sandpiper {
     }
 
     /// Reads the files, but those that are unchanged since they were remembered, where that is `believed`.
-    fn read_files(&self, believed: bool) -> project::Loaded {
-        let options = Options {
-            languages: &[],
-            sources_digest: &crate::guests::sources_of,
-            secrets: &self.secrets,
-            memory: self.memory.as_deref().map(|folder| Memory {
-                folder,
-                believed,
-                now: std::time::SystemTime::now(),
-            }),
-        };
-        project::load(self.config.clone(), &options)
-    }
-
     /// The selection that a command and the global options make together.
     fn selection(&self, select: &Select, changes: &Changes) -> Result<Selection, Fault> {
         let id = |text: &Option<String>| match text {

@@ -7,41 +7,51 @@ use sandpiper_engine::change::ChangeId;
 use sandpiper_engine::fault::Fault;
 use sandpiper_engine::plan::{Action, Plan, Planned};
 
-use super::{Sandpiper, Select};
+use super::{Opened, Sandpiper, Select};
 use crate::config::Config;
 use crate::report::{Exit, Finished, PlanAction, PlanChange, PlanReport, PlanStage};
 use crate::run::idle;
 use crate::run::ready::Ready;
+
+/// A plan, and what it was made of.
+pub(super) struct Made {
+    pub(super) opened: Opened,
+    pub(super) plan: Plan,
+    pub(super) readied: BTreeMap<ChangeId, Arc<Ready>>,
+    /// With the exit code of `--check`.
+    pub(super) finished: Finished<PlanReport>,
+}
 
 impl Sandpiper {
     /// What `apply` would do. Nothing is changed, and nothing is made.
     pub async fn plan(&self, select: &Select) -> Finished<PlanReport> {
         match self.planned(select).await {
             // Whatever the plan says, making it went well.
-            Ok(finished) => Finished { exit: Exit::Done, error: None, ..finished },
-            Err(fault) => Finished::refused(self.secrets.redact_fault(fault)),
+            Ok(made) => Finished { exit: Exit::Done, error: None, ..made.finished },
+            Err(fault) => self.refused(fault),
         }
     }
 
     /// The same, with the exit code of `--check`: the first of 4, 6, 3.
     pub async fn plan_check(&self, select: &Select) -> Finished<PlanReport> {
         match self.planned(select).await {
-            Ok(finished) => finished,
-            Err(fault) => Finished::refused(self.secrets.redact_fault(fault)),
+            Ok(made) => made.finished,
+            Err(fault) => self.refused(fault),
         }
     }
 
-    async fn planned(&self, select: &Select) -> Result<Finished<PlanReport>, Fault> {
+    pub(super) async fn planned(&self, select: &Select) -> Result<Made, Fault> {
         let (opened, _, mut plan) = self.open_and_plan(select).await?;
         let readied = self.readied(&opened, &plan).await?;
         let missing = self.missing(&opened, select, &plan).await?;
         missing.leave_out(&mut plan.deviations);
+        self.await_targets(&opened, &readied).await?;
         let mut checked = Vec::new();
         for ready in readied.values() {
             ready.check(&mut checked).await?;
         }
         let (mut warnings, refusal) = self.deviations(&plan, &opened.changes);
-        warnings.extend(opened.warnings);
+        warnings.extend(opened.warnings.iter().cloned());
         warnings.extend(readied.values().filter_map(|ready| idle::warning(ready)));
         if let Some(fault) = &refusal {
             warnings.extend(fault.problems.iter().cloned());
@@ -55,7 +65,8 @@ impl Sandpiper {
             (.., 0) => Exit::Done,
             _ => Exit::Pending,
         };
-        Ok(Finished { exit, error: refusal.filter(|_| !blocked), warnings, body: report })
+        let finished = Finished { exit, error: refusal.filter(|_| !blocked), warnings, body: report };
+        Ok(Made { opened, plan, readied, finished })
     }
 }
 
@@ -91,5 +102,6 @@ fn change(planned: &Planned, ready: Option<&Arc<Ready>>) -> PlanChange {
         mode,
         attempts: ready.map_or(0, |ready| ready.retry.map_or(1, |retry| retry.attempts)),
         reason,
+        preview: None,
     }
 }

@@ -88,10 +88,8 @@ impl Sandpiper {
         }
         let ended = self.take_back(&opened, chosen, undo.working_copy).await?;
         if let (Some(fault), false) = (&ended.fault, ended.has_begun) {
-            let told = self.stopper.asked().map_or(Exit::Done, Asked::exit);
-            let mut finished = Finished { warnings, ..Finished::refused(fault.clone()) };
-            finished.exit = if fault.code == "interrupted" { told } else { finished.exit };
-            return Ok(finished);
+            let exit = self.exit_of(fault);
+            return Ok(Finished { exit, warnings, ..Finished::refused(fault.clone()) });
         }
         let exit = self.stopper.asked().map_or(Exit::Done, Asked::exit).or(ended.exit);
         let UndoEnd { mut stages, fault, .. } = ended;
@@ -240,6 +238,7 @@ fn shown(it: &Planned, prepared: Option<&Prepared>) -> PlanChange {
         mode: Some(ready.map_or(it.state.mode, |ready| ready.mode)),
         attempts: u32::from(it.action == Action::Undo),
         reason,
+        preview: None,
     }
 }
 

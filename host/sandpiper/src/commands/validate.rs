@@ -11,7 +11,6 @@ use crate::report::{Exit, Finished, ValidateReport};
 use crate::run::idle;
 use crate::run::one_transaction;
 use crate::run::prepare::Preparing;
-use crate::systems::Systems;
 use crate::templates::Templates;
 
 impl Builder {
@@ -34,7 +33,7 @@ impl Builder {
 }
 
 impl Sandpiper {
-    async fn validate(&self) -> Finished<ValidateReport> {
+    pub(super) async fn validate(&self) -> Finished<ValidateReport> {
         let mut loaded = self.read_files(false);
         let mut problems = std::mem::take(&mut loaded.problems);
         problems.append(&mut loaded.project.warnings);
@@ -59,7 +58,7 @@ impl Sandpiper {
 
     /// Every change is loaded, and made ready as if it were pending.
     async fn looked_at(&self, project: crate::project::Project) -> Result<(Vec<Problem>, usize), Fault> {
-        let systems = Systems::new(&project.config)?;
+        let systems = self.systems_of(&project.config)?;
         let changes = Changes::load(project, &self.runtime, None).await?;
         let templates = Templates::default();
         let preparing = Preparing {

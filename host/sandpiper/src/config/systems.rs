@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use sandpiper_backends::postgres::Address;
+pub use sandpiper_backends::http::Auth;
+use sandpiper_backends::http::{BaseUrl, Settings as HttpSettings};
+use sandpiper_backends::{mysql, postgres};
 use sandpiper_engine::fault::{Place, Problem};
 use sandpiper_engine::scope::SystemName;
 use sandpiper_engine::suggest::nearest;
@@ -71,63 +73,6 @@ impl SystemKind {
     }
 }
 
-/// How requests to an HTTP API are authorised.
-#[derive(Clone, PartialEq, Eq)]
-pub enum Auth {
-    /// `Authorization: Bearer V`.
-    Bearer(String),
-    /// Basic authentication: user and password.
-    Basic {
-        /// Who.
-        user: String,
-        /// The secret.
-        password: String,
-    },
-    /// A header of its own.
-    Header {
-        /// Its name.
-        name: String,
-        /// The secret.
-        value: String,
-    },
-    /// OAuth 2.0, client credentials.
-    OAuth2 {
-        /// Where a token is asked for.
-        token_url: String,
-        /// Who.
-        client_id: String,
-        /// The secret.
-        client_secret: String,
-        /// What for.
-        scopes: Vec<String>,
-    },
-    /// Signature version 4 of AWS.
-    SigV4 {
-        /// `eu-central-1`, say.
-        region: String,
-        /// `s3`, say.
-        service: String,
-        /// Who.
-        access_key: String,
-        /// The secret.
-        secret_key: String,
-        /// Of temporary credentials.
-        session_token: Option<String>,
-    },
-}
-
-impl std::fmt::Debug for Auth {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Bearer(_) => "Bearer",
-            Self::Basic { .. } => "Basic",
-            Self::Header { .. } => "Header",
-            Self::OAuth2 { .. } => "OAuth2",
-            Self::SigV4 { .. } => "SigV4",
-        })
-    }
-}
-
 /// Where the audit is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreConfig {
@@ -186,7 +131,7 @@ fn system<'d>(settings: &mut Settings<'d>, name: &str, node: &'d Node, place: Pl
     let keys: &[&str] = match kind {
         0 => &["kind", "path", "settings", "record"],
         1..=3 => &["kind", "url", "settings", "record"],
-        _ => &["kind", "base-url", "auth", "record"],
+        _ => &["kind", "base-url", "auth", "settings", "record"],
     };
     let fields = settings.mapping(node, &what, keys)?;
     let record = settings.word(&fields, "record", &["digest", "full"]);
@@ -202,8 +147,13 @@ fn system<'d>(settings: &mut Settings<'d>, name: &str, node: &'d Node, place: Pl
     let address = settings.filled(node, &format!("`{key}` of {what}"))?;
     let awaits_tenant = address.awaits_tenant;
     check_scheme(settings, node, key, &address, schemes)?;
-    if kind == 1 {
-        check_postgres(settings, node, key, &address)?;
+    match kind {
+        1 => check_postgres(settings, node, key, &address)?,
+        2 | 3 => check_mysql(settings, node, key, &address)?,
+        _ => {}
+    }
+    if kind > 3 {
+        check_http(settings, node, &address, &fields, auth.as_ref(), &session)?;
     }
     let kind = match kind {
         0 => SystemKind::Sqlite { path: sqlite_path(settings, node, &address.text)? },
@@ -239,17 +189,61 @@ fn check_scheme(
 }
 
 fn check_postgres(settings: &mut Settings<'_>, node: &Node, key: &str, address: &Value) -> Option<()> {
-    if address.awaits_tenant {
-        return Some(());
-    }
-    match Address::parse(&address.text, &settings.path("")) {
-        Ok(_) => Some(()),
-        Err(why) => {
-            let help = "write `postgres://user:password@host:port/database`";
+    let parsed = postgres::Address::parse(&address.text, &settings.path("")).map(drop);
+    let help = "write `postgres://user:password@host:port/database`";
+    check_address(settings, node, key, address, parsed, help)
+}
+
+fn check_mysql(settings: &mut Settings<'_>, node: &Node, key: &str, address: &Value) -> Option<()> {
+    let parsed = mysql::Address::parse(&address.text, &settings.path("")).map(drop);
+    let help = "write `mysql://user:password@host:port/database`";
+    check_address(settings, node, key, address, parsed, help)
+}
+
+fn check_address(
+    settings: &mut Settings<'_>,
+    node: &Node,
+    key: &str,
+    address: &Value,
+    parsed: Result<(), String>,
+    help: &str,
+) -> Option<()> {
+    match parsed {
+        Err(why) if !address.awaits_tenant => {
             settings.problem(node.at, format!("`{key}` cannot be read: {why}"), help);
             None
         }
+        _ => Some(()),
     }
+}
+
+/// What an API is, and how it is spoken to; nothing of it is repeated that may be secret.
+fn check_http(
+    settings: &mut Settings<'_>,
+    node: &Node,
+    address: &Value,
+    fields: &Fields<'_>,
+    auth: Option<&Auth>,
+    session: &[(String, String)],
+) -> Option<()> {
+    let folder = settings.path("");
+    let mut checked = Some(());
+    let mut wrong = |at: usize, message: String, help: &str| {
+        settings.problem(at, message, help);
+        checked = None;
+    };
+    if !address.awaits_tenant
+        && let Err(why) = BaseUrl::parse(&address.text)
+    {
+        wrong(node.at, format!("`base-url` cannot be read: {why}"), "write `https://host/path/`");
+    }
+    if let (Some(node), Some(Err(why))) = (fields.get("auth"), auth.map(Auth::check)) {
+        wrong(node.at, why, "mend what `auth` says, or what its references name");
+    }
+    if let (Some(node), Err(why)) = (fields.get("settings"), HttpSettings::read(session, &folder)) {
+        wrong(node.at, why, "write `settings: { sslrootcert: ca.pem, timeout: 30 }`, say");
+    }
+    checked
 }
 
 fn sqlite_path(settings: &mut Settings<'_>, node: &Node, text: &str) -> Option<PathBuf> {
@@ -387,6 +381,7 @@ pub(super) fn store<'d>(
         return Some((StoreConfig::Postgres { url: text.to_owned() }, awaits));
     }
     if lower.starts_with("mysql://") || lower.starts_with("mariadb://") {
+        check_mysql(settings, node, "store", &value)?;
         return Some((StoreConfig::Mysql { url: text.to_owned() }, awaits));
     }
     let help = match nearest(text, systems.iter().copied()) {

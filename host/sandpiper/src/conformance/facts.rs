@@ -9,7 +9,7 @@ use sandpiper_engine::entry::{AttemptId, Mode, Record, State, Token};
 use sandpiper_engine::scope::{LockKey, Scope};
 use sandpiper_engine::store::{Acquisition, Condition, Draft, Lease, Owner, Store};
 use sandpiper_runtime::sql::{Row, Sql, SqlError, Value};
-use sandpiper_runtime::target::{Fence, Opening, Session, Target};
+use sandpiper_runtime::target::{Atomicity, Fence, Opening, Seal, Session, Target};
 
 pub(super) const MINUTE: Duration = Duration::from_secs(60);
 
@@ -91,6 +91,27 @@ pub(super) fn opening(attempt: &str, mode: Mode, token: u64) -> Opening {
 
 pub(super) fn attempt(target: &dyn Target, attempt: &str, mode: Mode) -> Box<dyn Session> {
     run(target.open(&opening(attempt, mode, 1))).unwrap()
+}
+
+/// The mode of a change that defines something: where a transaction cannot take a definition back, it is outside of one.
+pub(super) fn defining(target: &dyn Target) -> Mode {
+    match target.atomicity() {
+        Atomicity::Transaction { ddl: true } => Mode::Marked,
+        Atomicity::Transaction { ddl: false } | Atomicity::PerCall => Mode::Direct,
+    }
+}
+
+/// Makes or drops something, in a change of its own.
+pub(super) fn define(target: &dyn Target, id: &str, statements: impl IntoIterator<Item = String>) {
+    let mode = defining(target);
+    let mut session = attempt(target, id, mode);
+    for statement in statements {
+        assert_eq!(Calls(&mut *session).done(&statement), 0, "`{statement}` affects no rows");
+    }
+    match mode {
+        Mode::Direct => run(session.close()).unwrap(),
+        Mode::Shared | Mode::Marked => drop(run(session.commit(Seal::Marker)).unwrap()),
+    }
 }
 
 /// The calls of a change, as a rule writes them.

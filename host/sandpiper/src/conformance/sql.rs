@@ -6,16 +6,20 @@ use sandpiper_engine::entry::Mode;
 use sandpiper_runtime::sql::{SqlError, Value};
 use sandpiper_runtime::target::Session;
 
-use super::TargetPlace;
-use super::facts::{Calls, attempt, run};
+use super::facts::{Calls, attempt, define, run};
+use super::{TargetPlace, Words};
 
-/// Does something in a session of each mode.
-fn in_each_mode(place: &dyn TargetPlace, work: impl Fn(&mut Calls<'_>)) {
+/// Does something in a session of each mode, with these tables (a name and what it holds), which are empty.
+fn in_each_mode(place: &dyn TargetPlace, tables: &[(&str, &str)], work: impl Fn(&mut Calls<'_>)) {
     let target = place.open();
     for mode in [Mode::Marked, Mode::Direct] {
+        let made = tables.iter().map(|(name, columns)| format!("CREATE TABLE {name} ({columns})"));
+        define(&*target, &format!("made for {mode}"), made);
         let mut session = attempt(&*target, "one", mode);
         work(&mut Calls(&mut *session));
         run(session.close()).unwrap();
+        let dropped = tables.iter().map(|(name, _)| format!("DROP TABLE {name}"));
+        define(&*target, &format!("dropped after {mode}"), dropped);
     }
 }
 
@@ -23,10 +27,16 @@ fn in_each_mode(place: &dyn TargetPlace, work: impl Fn(&mut Calls<'_>)) {
 pub fn values_survive_the_way_in_and_out(place: &dyn TargetPlace) {
     let words = place.words();
     assert!(!words.types.is_empty());
-    in_each_mode(place, |calls| {
-        for (number, (kind, given, expected)) in words.types.iter().enumerate() {
-            let table = format!("types_{number}");
-            calls.done(&format!("CREATE TABLE {table} (v {kind})"));
+    let tables: Vec<(String, String)> = words
+        .types
+        .iter()
+        .enumerate()
+        .map(|(number, (kind, ..))| (format!("types_{number}"), format!("v {kind}")))
+        .collect();
+    let tables: Vec<(&str, &str)> =
+        tables.iter().map(|(name, columns)| (name.as_str(), columns.as_str())).collect();
+    in_each_mode(place, &tables, |calls| {
+        for ((table, _), (kind, given, expected)) in tables.iter().zip(&words.types) {
             let insert = format!("INSERT INTO {table} VALUES ({})", words.parameter);
             for value in [given, &Value::Null] {
                 let inserted = run(calls.sql().execute(&insert, std::slice::from_ref(value)));
@@ -34,21 +44,18 @@ pub fn values_survive_the_way_in_and_out(place: &dyn TargetPlace) {
             }
             let rows = calls.all(&format!("SELECT v FROM {table}"), &[]).unwrap();
             assert_eq!(rows, [vec![expected.clone()], vec![Value::Null]], "{kind}");
-            calls.done(&format!("DROP TABLE {table}"));
         }
     });
 }
 
 /// Reading affects none.
 pub fn statements_say_how_many_rows_they_affected(place: &dyn TargetPlace) {
-    in_each_mode(place, |calls| {
-        assert_eq!(calls.done("CREATE TABLE t (n INTEGER)"), 0);
+    in_each_mode(place, &[("t", "n INTEGER")], |calls| {
         assert_eq!(calls.done("INSERT INTO t VALUES (1), (2), (3)"), 3);
         assert_eq!(calls.done("UPDATE t SET n = n + 1 WHERE n > 1"), 2);
         assert_eq!(calls.done("SELECT n FROM t"), 0);
         assert_eq!(calls.done("DELETE FROM t"), 3);
         assert_eq!(calls.done("-- nothing"), 0);
-        assert_eq!(calls.done("DROP TABLE t"), 0);
         assert!(calls.denied("SELECT 1; SELECT 2").contains("more than one statement"));
     });
 }
@@ -56,8 +63,7 @@ pub fn statements_say_how_many_rows_they_affected(place: &dyn TargetPlace) {
 /// Many rows in one call, and a bad one among them.
 pub fn a_statement_runs_once_for_each_row(place: &dyn TargetPlace) {
     let insert = format!("INSERT INTO t VALUES ({})", place.words().parameter);
-    in_each_mode(place, |calls| {
-        calls.done("CREATE TABLE t (n INTEGER PRIMARY KEY)");
+    in_each_mode(place, &[("t", "n INTEGER PRIMARY KEY")], |calls| {
         let rows: Vec<Vec<Value>> = (0..2_000).map(|number| vec![Value::Integer(number)]).collect();
         assert_eq!(run(calls.sql().execute_many(&insert, &rows)).unwrap(), 2_000);
         assert_eq!(run(calls.sql().execute_many(&insert, &[])).unwrap(), 0);
@@ -65,19 +71,16 @@ pub fn a_statement_runs_once_for_each_row(place: &dyn TargetPlace) {
         assert_eq!(count, [[Value::Integer(2_000)]]);
         let wrong = [vec![Value::Integer(5_000)], vec![Value::Integer(7)]];
         assert!(matches!(run(calls.sql().execute_many(&insert, &wrong)), Err(SqlError::Refused(_))));
-        // Where the error has ended the transaction, the table is gone with it.
-        drop(calls.execute("DROP TABLE t"));
     });
 }
 
 /// In its order, to the first that is refused; its place is counted from the start of the script.
 pub fn a_script_runs_every_statement(place: &dyn TargetPlace) {
-    in_each_mode(place, |calls| {
-        let script = "CREATE TABLE t (n INTEGER);\n-- two\nINSERT INTO t VALUES (1);INSERT INTO t VALUES (2)";
+    in_each_mode(place, &[("t", "n INTEGER")], |calls| {
+        let script = "INSERT INTO t VALUES (0);\n-- two\nINSERT INTO t VALUES (1);INSERT INTO t VALUES (2)";
         run(calls.sql().run_script(script)).unwrap();
         run(calls.sql().run_script(" -- nothing\n")).unwrap();
-        assert_eq!(calls.all("SELECT n FROM t ORDER BY n", &[]).unwrap().len(), 2);
-        calls.done("DROP TABLE t");
+        assert_eq!(calls.all("SELECT n FROM t ORDER BY n", &[]).unwrap().len(), 3);
         let wrong = "SELECT 1;\nSELECT \u{fc} FROM nowhere; SELECT 3";
         match run(calls.sql().run_script(wrong)) {
             Err(SqlError::Refused(error)) => {
@@ -92,7 +95,7 @@ pub fn a_script_runs_every_statement(place: &dyn TargetPlace) {
 /// At most as many as asked for, and about as many bytes.
 pub fn a_query_gives_its_rows_in_batches(place: &dyn TargetPlace) {
     let words = place.words();
-    in_each_mode(place, |calls| {
+    in_each_mode(place, &[], |calls| {
         run(async {
             let sql = calls.sql();
             let cursor = sql.query(words.numbers, &[]).await.unwrap();
@@ -122,8 +125,7 @@ pub fn a_query_gives_its_rows_in_batches(place: &dyn TargetPlace) {
 /// Two queries and a statement, row by row.
 pub fn queries_and_statements_interleave(place: &dyn TargetPlace) {
     let words = place.words();
-    in_each_mode(place, |calls| {
-        calls.done("CREATE TABLE t (n INTEGER)");
+    in_each_mode(place, &[("t", "n INTEGER")], |calls| {
         run(async {
             let sql = calls.sql();
             let one = sql.query(words.numbers, &[]).await.unwrap().id;
@@ -142,13 +144,12 @@ pub fn queries_and_statements_interleave(place: &dyn TargetPlace) {
             sql.close_cursor(other).await;
         });
         assert_eq!(calls.all("SELECT count(*) FROM t", &[]).unwrap(), [[Value::Integer(3)]]);
-        calls.done("DROP TABLE t");
     });
 }
 
 /// What a person needs to find it.
 pub fn an_error_names_its_code_and_place(place: &dyn TargetPlace) {
-    let unique = place.words().unique;
+    let Words { unique, unique_fact, .. } = place.words();
     let target = place.open();
     let fresh = || -> Box<dyn Session> { attempt(&*target, "one", Mode::Marked) };
     let mut session = fresh();
@@ -162,14 +163,15 @@ pub fn an_error_names_its_code_and_place(place: &dyn TargetPlace) {
         other => panic!("{other:?}"),
     }
     run(session.close()).unwrap();
+    define(&*target, "table", ["CREATE TABLE t (n INTEGER PRIMARY KEY)".to_owned()]);
     let mut session = fresh();
     let mut calls = Calls(&mut *session);
-    calls.done("CREATE TABLE t (n INTEGER PRIMARY KEY)");
     calls.done("INSERT INTO t VALUES (1)");
     match calls.execute("INSERT INTO t VALUES (1)") {
         Err(SqlError::Refused(error)) => {
             assert_eq!(error.code, unique);
-            assert!(error.extras.iter().any(|(name, value)| name == "table" && value == "t"), "{error:?}");
+            let mut facts = error.extras.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+            assert!(facts.any(|fact| fact == unique_fact), "{error:?}");
         }
         other => panic!("{other:?}"),
     }
@@ -179,7 +181,7 @@ pub fn an_error_names_its_code_and_place(place: &dyn TargetPlace) {
 /// From another thread, and soon.
 pub fn a_running_statement_can_be_interrupted(place: &dyn TargetPlace) {
     let endless = place.words().endless;
-    in_each_mode(place, |calls| {
+    in_each_mode(place, &[], |calls| {
         let interrupter = calls.0.interrupter();
         // Nothing runs: nothing happens.
         interrupter.interrupt();

@@ -4,6 +4,7 @@ use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use sandpiper_engine::diagnosis::{Finding, Health};
 use sandpiper_engine::digest::Digest;
 use sandpiper_engine::entry::{Sequence, State};
 use sandpiper_engine::store::{
@@ -17,14 +18,14 @@ use super::facts::{MINUTE, always, draft, id, key, owner, run, scope, taken};
 const ROUNDS: usize = 500;
 const CONTENDERS: usize = 8;
 
-fn made(place: &dyn StorePlace) -> Arc<dyn Store> {
+pub(super) fn made(place: &dyn StorePlace) -> Arc<dyn Store> {
     let store = place.open();
     run(store.prepare()).unwrap();
     store
 }
 
 #[track_caller]
-fn is_whole(store: &dyn Store, entries: u64) {
+pub(super) fn is_whole(store: &dyn Store, entries: u64) {
     let report = run(store.verify(&scope())).unwrap();
     assert_eq!((report.broken, report.entries), (None, entries), "the chain");
 }
@@ -37,6 +38,23 @@ pub fn a_place_without_a_store_stays_empty(place: &dyn StorePlace) {
     assert_eq!(run(store.entries(&EntryQuery::all(scope()))).unwrap(), []);
     assert_eq!(run(place.open().states(&scope())).unwrap(), None, "looking made a store");
     assert!(run(store.identity()).is_err());
+}
+
+/// Before it is made, which a look does not do, and after.
+pub fn a_sound_store_is_found_sound(place: &dyn StorePlace) {
+    let found = |store: &dyn Store| {
+        let findings = run(store.diagnose(&scope()));
+        assert_eq!(findings[0].aspect, "reachable");
+        let wrong = findings.iter().filter(|it| matches!(it.health, Health::Bad | Health::Unknown));
+        assert_eq!(wrong.collect::<Vec<_>>(), Vec::<&Finding>::new());
+    };
+    let store = place.open();
+    found(&*store);
+    assert_eq!(run(store.states(&scope())).unwrap(), None, "a look made it");
+    let store = made(place);
+    let lease = taken(&*store, "main");
+    run(store.append(&lease, &[always("a", State::Started), always("a", State::Applied)])).unwrap();
+    found(&*store);
 }
 
 /// Hosts that meet on an empty place make one store, with one identity, that all of them can write to.
@@ -342,6 +360,31 @@ pub fn progress_is_kept_until_its_change_ends(place: &dyn StorePlace) {
     assert_eq!(kept(&a), None);
     assert_eq!(run(other.steps(&scope(), &a)).unwrap(), []);
     assert_eq!(kept(&b), Some(b"other".to_vec()));
+}
+
+/// What was captured while a change was applied takes it back in another run; and it is nothing to one that begins anew.
+pub fn a_checkpoint_is_kept_until_its_change_is_undone(place: &dyn StorePlace) {
+    let store = made(place);
+    let lease = taken(&*store, "schema");
+    let a = id("a");
+    let kept = || run(place.open().checkpoint(&scope(), &a)).unwrap();
+    let append = |state| drop(run(store.append(&lease, &[always("a", state)])).unwrap());
+    append(State::Started);
+    run(store.put_checkpoint(&lease, &a, b"captured")).unwrap();
+    run(store.put_step(&lease, &a, &StepMark::begin(0, Digest::of(b"first")))).unwrap();
+    append(State::Applied);
+    assert_eq!((kept(), run(store.steps(&scope(), &a)).unwrap()), (Some(b"captured".to_vec()), Vec::new()));
+    append(State::Undoing);
+    append(State::UndoFailed);
+    assert_eq!(kept(), Some(b"captured".to_vec()));
+    append(State::Undone);
+    assert_eq!(kept(), None);
+    append(State::Started);
+    run(store.put_checkpoint(&lease, &a, b"captured")).unwrap();
+    append(State::MarkedApplied);
+    assert_eq!(kept(), Some(b"captured".to_vec()));
+    append(State::Started);
+    assert_eq!(kept(), None, "it is applied again");
 }
 
 /// Beside their entry, in no hash; and artifacts that nothing needs go with them.

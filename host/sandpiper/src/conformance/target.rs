@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use sandpiper_engine::diagnosis::{Finding, Health};
 use sandpiper_engine::entry::{AttemptId, Mode};
 use sandpiper_runtime::sql::SqlError;
 use sandpiper_runtime::target::{CommitError, Opening, Seal, Session, Target, TargetError};
 
 use super::TargetPlace;
-use super::facts::{Calls, attempt, fence, opening, run};
+use super::facts::{Calls, attempt, define, defining, fence, opening, run};
 
 fn marker_of(target: &dyn Target, attempt: &str) -> bool {
     run(target.has_marker(&AttemptId(attempt.into()))).unwrap()
@@ -26,9 +27,7 @@ fn committed(session: Box<dyn Session>) -> Result<(), CommitError> {
 /// A table, made in a change of its own.
 fn with_table(place: &dyn TargetPlace) -> Arc<dyn Target> {
     let target = place.open();
-    let mut session = attempt(&*target, "table", Mode::Marked);
-    Calls(&mut *session).done("CREATE TABLE t (n INTEGER)");
-    committed(session).unwrap();
+    define(&*target, "table", ["CREATE TABLE t (n INTEGER)".to_owned()]);
     target
 }
 
@@ -120,7 +119,7 @@ pub fn what_ends_a_transaction_is_refused_in_one(place: &dyn TargetPlace) {
         assert!(calls.denied(statement).contains("is refused"), "{statement}");
     }
     assert!(run(calls.sql().run_script("INSERT INTO t VALUES (2); COMMIT; BEGIN;")).is_err());
-    for statement in ["SAVEPOINT a", "INSERT INTO t VALUES (3)", "ROLLBACK TO a", "RELEASE a"] {
+    for statement in ["SAVEPOINT a", "INSERT INTO t VALUES (3)", "ROLLBACK TO a", "RELEASE SAVEPOINT a"] {
         calls.done(statement);
     }
     assert_eq!(count(place), ["0"], "nothing was committed");
@@ -135,7 +134,7 @@ pub fn what_cannot_run_in_a_transaction_is_possible_in_direct_mode(place: &dyn T
     let mut calls = Calls(&mut *session);
     calls.done("INSERT INTO t VALUES (1)");
     assert_eq!(count(place), ["1"]);
-    calls.done("VACUUM");
+    calls.done(place.words().outside);
     for statement in ["BEGIN", "INSERT INTO t VALUES (2)", "COMMIT"] {
         calls.done(statement);
     }
@@ -169,9 +168,14 @@ pub fn objects_of_the_host_cannot_be_named(place: &dyn TargetPlace) {
 /// Neither after a commit nor after a rollback.
 pub fn what_a_session_leaves_behind_does_not_reach_the_next(place: &dyn TargetPlace) {
     let target = with_table(place);
-    let mut session = attempt(&*target, "one", Mode::Marked);
+    let mode = defining(&*target);
+    let mut session = attempt(&*target, "one", mode);
     Calls(&mut *session).done("CREATE TEMPORARY TABLE left_behind (n INTEGER)");
-    committed(session).unwrap();
+    if mode == Mode::Direct {
+        run(session.close()).unwrap()
+    } else {
+        committed(session).unwrap()
+    }
     for mode in [Mode::Marked, Mode::Direct] {
         let mut session = attempt(&*target, "two", mode);
         let found = Calls(&mut *session).execute("INSERT INTO left_behind VALUES (1)");
@@ -195,6 +199,35 @@ pub fn a_session_for_looking_cannot_write(place: &dyn TargetPlace) {
     }
     run(session.close()).unwrap();
     assert_eq!(count(place), ["0"]);
+}
+
+/// Each change of it finds what the ones before did, and what a session of its own would find; nothing is left.
+pub fn a_preview_leaves_nothing_behind(place: &dyn TargetPlace) {
+    let target = place.open();
+    let mut session = run(target.open(&Opening::Preview)).unwrap();
+    for statement in ["CREATE TABLE t (n INTEGER)", "INSERT INTO t VALUES (1)", "INSERT INTO t VALUES (2)"] {
+        Calls(&mut *session).done(statement);
+        run(session.previewed()).unwrap();
+    }
+    assert_eq!(Calls(&mut *session).all("SELECT n FROM t", &[]).unwrap().len(), 2);
+    Calls(&mut *session).denied("COMMIT");
+    run(session.close()).unwrap();
+    assert!(!marker_of(&*target, "preview"));
+    // As if it had never been: the table can be made.
+    with_table(place);
+    assert_eq!(count(place), ["0"]);
+}
+
+/// Before anything was made in it, and after.
+pub fn a_sound_system_is_found_sound(place: &dyn TargetPlace) {
+    let found = |target: &dyn Target| {
+        let findings = run(target.diagnose());
+        assert_eq!(findings[0].aspect, "reachable");
+        let wrong = findings.iter().filter(|it| matches!(it.health, Health::Bad | Health::Unknown));
+        assert_eq!(wrong.collect::<Vec<_>>(), Vec::<&Finding>::new());
+    };
+    found(&*place.open());
+    found(&*with_table(place));
 }
 
 /// What is lost of it shows, and nothing of it remains.

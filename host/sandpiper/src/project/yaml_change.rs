@@ -185,7 +185,7 @@ fn check_steps<'d>(reader: &mut Reader<'d>, fields: &Fields<'d>) {
             "write `steps: [{ apply: .., rollback: .. }, ..]`",
         );
     }
-    for item in items {
+    for item in items.iter().filter(|item| !is_request(item)) {
         let Some(step) = reader.mapping(item, "a step", &["apply", "rollback"], Spelling::Kebab) else {
             continue;
         };
@@ -193,6 +193,27 @@ fn check_steps<'d>(reader: &mut Reader<'d>, fields: &Fields<'d>) {
             reader.problem(item.at, "a step has no `apply`", "write `- apply: ..`");
         }
     }
+}
+
+/// Whether a step is a request itself, with what takes it back beside its own keys: the template looks at these.
+fn is_request(step: &Node) -> bool {
+    let has = |key: &str| member(step, key).is_some();
+    has("method") && !has("apply")
+}
+
+/// The value of a key, where it is there.
+fn member<'n>(node: &'n Node, key: &str) -> Option<&'n Node> {
+    let Value::Mapping(entries) = &node.value else { return None };
+    entries.iter().find(|entry| &*entry.key == key && !entry.value.is_null()).map(|entry| &entry.value)
+}
+
+/// A request without what takes it back.
+fn request(step: &Node) -> Node {
+    let mut request = step.clone();
+    if let Value::Mapping(entries) = &mut request.value {
+        entries.retain(|entry| &*entry.key != "rollback");
+    }
+    request
 }
 
 /// The steps, with variables replaced.
@@ -203,29 +224,25 @@ pub(super) fn steps(
     config: &Config,
 ) -> Result<DataChange, Vec<Problem>> {
     let mut problems = Vec::new();
-    let find = |node: &'_ Node, key: &str| -> Option<Node> {
-        let Value::Mapping(entries) = &node.value else {
-            return None;
-        };
-        let entry = entries.iter().find(|entry| &*entry.key == key && !entry.value.is_null());
-        entry.map(|entry| entry.value.clone())
-    };
     let mut payload = |node: &Node| Payload::of_yaml(document, node, config, &mut problems);
     let root = &document.root;
-    let pairs = match find(root, "steps").map(|node| node.value) {
-        Some(Value::Sequence(items)) => items,
-        _ => vec![root.clone()],
+    let pairs = match member(root, "steps").map(|node| &node.value) {
+        Some(Value::Sequence(items)) => items.as_slice(),
+        _ => std::slice::from_ref(root),
     };
     let steps = pairs
         .iter()
         .filter_map(|pair| {
-            let apply = payload(&find(pair, "apply")?);
-            Some(StepPair { apply, rollback: find(pair, "rollback").map(|node| payload(&node)) })
+            let apply = match member(pair, "apply") {
+                None if is_request(pair) => payload(&request(pair)),
+                apply => payload(apply?),
+            };
+            Some(StepPair { apply, rollback: member(pair, "rollback").map(&mut payload) })
         })
         .collect();
-    let verify = find(root, "verify").map(|node| payload(&node));
-    let configuration = match find(root, "configuration") {
-        Some(node) => payload(&node),
+    let verify = member(root, "verify").map(&mut payload);
+    let configuration = match member(root, "configuration") {
+        Some(node) => payload(node),
         None => Payload::absent(document.place(root.at)),
     };
     if !problems.is_empty() {

@@ -1,5 +1,6 @@
 //! What is kept beside the entries of the audit: calls and artifacts, and what was dropped of them.
 
+use sandpiper_engine::calls::RecordedCall;
 use sandpiper_engine::digest::Digest;
 use serde::Serialize;
 
@@ -34,6 +35,27 @@ pub struct CallReport {
     pub response: Option<serde_json::Value>,
     /// Why it was not done.
     pub error: Option<String>,
+}
+
+impl CallReport {
+    /// A call of a change to a target system.
+    pub(crate) fn new(call: RecordedCall, target: &str) -> Self {
+        Self {
+            number: call.number,
+            capability: call.capability,
+            operation: call.operation,
+            system: call.system.map_or_else(|| target.to_owned(), |system| system.as_str().to_owned()),
+            statement: call.statement,
+            rows: call.rows,
+            status: call.status,
+            duration_ms: call.duration_ms,
+            digest: call.digest,
+            response_digest: call.response_digest,
+            values: call.values,
+            response: call.response,
+            error: call.error,
+        }
+    }
 }
 
 /// A file that was written from the archive.

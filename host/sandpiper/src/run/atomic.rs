@@ -12,7 +12,7 @@ use sandpiper_engine::fault::{Blame, Effect, Fault};
 use sandpiper_engine::plan::{Planned, PlannedStage};
 use sandpiper_engine::store::Draft;
 use sandpiper_runtime::stop::Stop;
-use sandpiper_runtime::target::{Seal, Session};
+use sandpiper_runtime::target::{Seal, Session, TargetError};
 
 use crate::clock::milliseconds;
 use crate::observer::Event;
@@ -135,6 +135,7 @@ impl Together<'_> {
             Command::Close => match self.session.take() {
                 Some(session) => match session.close().await {
                     Ok(()) => Outcome::Done,
+                    Err(error @ TargetError::Remains(_)) => Outcome::Ended(error.into()),
                     Err(error) => Outcome::Failed(error.into()),
                 },
                 None => Outcome::Done,

@@ -1,7 +1,7 @@
 //! One attempt, carried out: the commands of the engine's state machine, on the real store and target system.
 
 mod call;
-mod failure;
+pub(super) mod failure;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -83,6 +83,8 @@ pub(super) struct Running<'a> {
     next_started: bool,
     /// Whether the call that failed may succeed on the next attempt.
     transient: bool,
+    /// What went wrong first.
+    went_wrong: Option<Fault>,
 }
 
 /// Carries out one attempt. The caller holds the turn on the target system.
@@ -128,6 +130,7 @@ impl<'a> Running<'a> {
             committed: false,
             next_started: false,
             transient: false,
+            went_wrong: None,
         }
     }
 
@@ -145,6 +148,9 @@ impl<'a> Running<'a> {
             Command::Close => self.close().await,
         };
         crash::after(effect);
+        if let Outcome::Failed(fault) | Outcome::Precondition(fault) | Outcome::Refused(fault) = &outcome {
+            self.went_wrong.get_or_insert_with(|| fault.clone());
+        }
         outcome
     }
 
@@ -339,6 +345,7 @@ impl<'a> Running<'a> {
         let Some(session) = self.session.take() else { return Outcome::Done };
         match session.close().await {
             Ok(()) => Outcome::Done,
+            Err(error @ TargetError::Remains(_)) => Outcome::Ended(self.remains(error)),
             Err(error) => Outcome::Failed(Fault::from(error).with_effect(Effect::Unknown)),
         }
     }

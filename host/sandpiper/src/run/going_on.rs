@@ -1,13 +1,13 @@
 //! Which changes go on after what is finished of them: what their journals and checkpoints say, held against the files.
 
 use sandpiper_engine::change::ChangeId;
-use sandpiper_engine::entry::Mode;
+use sandpiper_engine::entry::{Mode, State};
 use sandpiper_engine::fault::{Blame, Effect, Fault};
 use sandpiper_engine::plan::{Action, Answers, Planned};
 use sandpiper_engine::progress::{Standing, StepMark, is_under_way};
 use sandpiper_engine::recovery::{self, Settled};
 use sandpiper_engine::scope::Scope;
-use sandpiper_engine::state::States;
+use sandpiper_engine::state::{ChangeState, States};
 
 use crate::load::{Changes, Item};
 use crate::run::journal;
@@ -81,7 +81,15 @@ pub(crate) async fn marks(
     ready: &Ready,
 ) -> Result<Result<Vec<StepMark>, Fault>, Fault> {
     let (store, id) = (&run.core.store, &planned.change.id);
-    let Some(state) = planned.state.as_ref().filter(|state| state.mode == Mode::Direct) else {
+    // What was kept when it was applied is none of an attempt that goes on.
+    let is_open = |state: &&ChangeState| {
+        state.mode == Mode::Direct
+            && matches!(
+                state.state,
+                State::Started | State::Failed | State::RollbackFailed | State::MarkedResumable
+            )
+    };
+    let Some(state) = planned.state.as_ref().filter(is_open) else {
         return Ok(Ok(Vec::new()));
     };
     let marks = store.steps(&run.core.scope, id).await?;

@@ -2,6 +2,8 @@
 //! leaves at most one in doubt, and a later attempt goes on after the last one that is finished. What takes it back is
 //! recorded in the same way.
 
+mod requests;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -12,6 +14,7 @@ use sandpiper_engine::digest::Digest;
 use sandpiper_engine::progress::Standing;
 use sandpiper_engine::store::{AppendError, Appended, Lease, StepMark};
 use sandpiper_runtime::guest::Level;
+use sandpiper_runtime::http::Http;
 use sandpiper_runtime::sql::{Cursor, CursorId, Row, Sql, SqlError, Value};
 use sandpiper_runtime::stop::{Stop, StopReason};
 use sandpiper_runtime::target::{CommitError, Interrupter, ProofError, Seal, Session, TargetError};
@@ -38,18 +41,27 @@ struct Current {
     uncommitted: Vec<Digest>,
     /// Whether it was begun by a `SAVEPOINT`, whose release ends it.
     by_savepoint: bool,
+    /// A request that was answered, and which whoever sent it is not done with.
+    answered: Option<Digest>,
 }
 
 impl Current {
     fn new(known: BTreeMap<u32, StepMark>) -> Self {
         let mark = StepMark::begin(0, Digest::ZERO);
-        Self { mark, known, uncommitted: Vec::new(), by_savepoint: false }
+        Self { mark, known, uncommitted: Vec::new(), by_savepoint: false, answered: None }
     }
 
     fn is_at(&mut self, mark: StepMark) {
         self.mark = mark;
         self.uncommitted.clear();
         self.by_savepoint = false;
+        self.answered = None;
+    }
+
+    /// Whoever sent a request has gone on: it is finished, if there is one.
+    fn settles(&mut self) -> bool {
+        let answered = self.answered.take();
+        answered.map(|digest| self.mark.finishes(digest)).is_some()
     }
 
     /// The number of the statement that comes next.
@@ -146,6 +158,7 @@ impl Journal {
     /// The step, or what takes it back, is finished as a whole.
     pub(crate) async fn completes(&self) -> Result<(), String> {
         let mut current = self.current.lock().await;
+        current.settles();
         current.mark.completes();
         self.write(&mut current).await
     }
@@ -202,8 +215,9 @@ impl Journal {
             current.by_savepoint = sent == Sent::Savepoint && is_first || current.by_savepoint;
             return Ok(());
         }
-        let committed = current.committed();
+        let (committed, answered) = (current.committed(), current.answered);
         current.is_at(committed);
+        current.answered = answered;
         self.write(&mut current)
             .await
             .map_err(|why| SqlError::Denied(format!("it was done, but that could not be recorded: {why}")))
@@ -265,7 +279,11 @@ impl Journal {
     }
 
     fn not_recorded(why: &str) -> SqlError {
-        SqlError::Denied(format!("it was not sent, because that could not be recorded before: {why}"))
+        SqlError::Denied(Self::unrecorded(why))
+    }
+
+    fn unrecorded(why: &str) -> String {
+        format!("it was not sent, because that could not be recorded before: {why}")
     }
 }
 
@@ -295,8 +313,10 @@ pub(crate) fn is_unchanged(mark: &StepMark, payload: &str, kind: &str) -> bool {
 pub(crate) fn marks_after(steps: &[&str], kind: &str, after: u64) -> Option<Vec<StepMark>> {
     let after = u32::try_from(after).ok()?;
     if let [only] = steps {
-        let Ok(serde_json::Value::String(text)) = serde_json::from_str(only) else { return None };
-        let mark = marked(&text, kind, after)?;
+        let mark = match serde_json::from_str(only).ok()? {
+            serde_json::Value::String(text) => marked(&text, kind, after)?,
+            requests => counted(&requests, after)?,
+        };
         return Some(vec![StepMark { payload: Digest::of(only.as_bytes()), ..mark }]);
     }
     if after as usize > steps.len() {
@@ -320,6 +340,13 @@ pub(crate) fn marked(text: &str, kind: &str, finished: u32) -> Option<StepMark> 
         mark.finishes(Digest::of(sent.as_bytes()));
     }
     Some(mark)
+}
+
+/// The mark of a step of so many requests: what they were is not compared, but the whole payload.
+fn counted(requests: &serde_json::Value, finished: u32) -> Option<StepMark> {
+    let count = requests.as_array().map_or(1, Vec::len);
+    let mark = StepMark { finished, ..StepMark::begin(0, Digest::ZERO) };
+    (usize::try_from(finished).ok()? <= count).then_some(mark)
 }
 
 /// A session whose statements are recorded.
@@ -347,6 +374,10 @@ impl Session for Journaled {
 
     fn sql(&mut self) -> Option<&mut dyn Sql> {
         if self.session.sql().is_some() { Some(self) } else { None }
+    }
+
+    fn http(&mut self) -> Option<&mut dyn Http> {
+        if self.session.http().is_some() { Some(self) } else { None }
     }
 
     fn has_written(&self) -> bool {

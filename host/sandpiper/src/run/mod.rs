@@ -15,6 +15,7 @@ pub(crate) mod notes;
 pub(crate) mod one_transaction;
 pub(crate) mod outcome;
 pub(crate) mod prepare;
+pub(crate) mod preview;
 pub(crate) mod ready;
 pub(crate) mod record;
 pub(crate) mod schedule;

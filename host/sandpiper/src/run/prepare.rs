@@ -174,18 +174,22 @@ impl Preparing<'_> {
         let mut direct = None;
         let mut assessor = template.assessor.lock().await;
         for (step, payload) in program.all() {
-            problems.extend(violations(&template.payload, payload));
             let assessment = assessor.assess(self.runtime, &step).await;
             let assessment = assessment.map_err(|fault| {
                 let problem = Problem::error(fault.code, fault.message).at(whole.clone());
                 vec![fault.help.into_iter().fold(problem, Problem::help)]
             })?;
+            if assessment.problems.is_empty() {
+                // What the template sees itself it says better than its schema.
+                problems.extend(violations(&template.payload, payload));
+            }
             problems.extend(assessment.problems.into_iter().map(|found| located(found, payload)));
             if !assessment.transactional && step.action == action {
                 let what = if part == Part::Apply { "it" } else { "its rollback" };
+                let why = commits_definitions(target);
                 direct.get_or_insert_with(|| match program.steps.len() {
-                    1 => format!("{what} cannot run inside a transaction"),
-                    _ => format!("its step {} cannot run inside a transaction", step.index + 1),
+                    1 => format!("{what} cannot run inside a transaction{why}"),
+                    _ => format!("its step {} cannot run inside a transaction{why}", step.index + 1),
                 });
             }
         }
@@ -217,6 +221,19 @@ impl Preparing<'_> {
             }
             (_, _, None) => Ok((in_transaction, None)),
         }
+    }
+}
+
+/// Why so much cannot run inside a transaction of a system, where that is so.
+fn commits_definitions(target: &dyn Target) -> String {
+    match target.atomicity() {
+        Atomicity::Transaction { ddl: false } => {
+            format!(
+                ": what defines, alters or drops objects commits at once on a system of kind `{}`",
+                target.kind()
+            )
+        }
+        Atomicity::Transaction { ddl: true } | Atomicity::PerCall => String::new(),
     }
 }
 

@@ -62,8 +62,7 @@ pub(crate) struct DataProgram {
 impl Ready {
     /// Checks the systems that it needs, but for those that were checked already.
     pub(crate) async fn check(&self, checked: &mut Vec<SystemName>) -> Result<(), Fault> {
-        let own = std::iter::once((&self.change.target_system, &self.target));
-        for (name, target) in own.chain(self.uses.iter().map(|(name, target)| (name, target))) {
+        for (name, target) in self.systems() {
             if checked.contains(name) {
                 continue;
             }
@@ -74,6 +73,12 @@ impl Ready {
             }
         }
         Ok(())
+    }
+
+    /// Its target system, and the further ones that it may open.
+    pub(crate) fn systems(&self) -> impl Iterator<Item = (&SystemName, &Arc<dyn Target>)> {
+        let own = std::iter::once((&self.change.target_system, &self.target));
+        own.chain(self.uses.iter().map(|(name, target)| (name, target)))
     }
 
     /// Whether it can take back what it did.
@@ -183,7 +188,7 @@ impl DataProgram {
 }
 
 /// A fault says which of the systems it is about.
-fn of_system(mut fault: Fault, name: &str) -> Fault {
+pub(crate) fn of_system(mut fault: Fault, name: &str) -> Fault {
     if !fault.message.contains(&format!("`{name}`")) {
         fault.message = format!("`{name}`: {}", fault.message);
     }

@@ -82,12 +82,12 @@ impl Asker<'_> {
 }
 
 /// What a change is lent while it is asked: whatever it opens is for reading, and it keeps nothing.
-struct Looking {
-    ready: Arc<Ready>,
-    store: Arc<dyn Store>,
-    scope: Scope,
-    secrets: Secrets,
-    observer: Arc<dyn Observer>,
+pub(crate) struct Looking {
+    pub(crate) ready: Arc<Ready>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) scope: Scope,
+    pub(crate) secrets: Secrets,
+    pub(crate) observer: Arc<dyn Observer>,
 }
 
 #[async_trait]

@@ -12,6 +12,8 @@ pub(super) fn transaction(statement: &str) -> TransactionUse {
     if starts.iter().any(steers) {
         TransactionUse::Controls
     } else if !holds_several(statement)
+        && !is_obscure(statement)
+        && !writes_a_file(statement)
         && starts.iter().all(|start| CANNOT_COMMIT.iter().any(|word| start.token.is(word)))
     {
         TransactionUse::Inside
@@ -22,7 +24,41 @@ pub(super) fn transaction(statement: &str) -> TransactionUse {
 
 /// Whether it depends on the server where the statement begins, or a second one hides behind a `;`.
 pub(super) fn is_ambiguous(statement: &str) -> bool {
-    starts(statement).len() > 1 || holds_several(statement)
+    starts(statement).len() > 1 || holds_several(statement) || is_obscure(statement)
+}
+
+/// Whether something quoted, or a comment, reaches over the end of an executable comment: a server that passes such a
+/// comment over ends it at the first `*/`, and reads the rest in another way than one that executes it.
+fn is_obscure(statement: &str) -> bool {
+    if !statement.contains("/*!") && !statement.contains("/*M!") {
+        return false;
+    }
+    let mut lexer = Lexer::new(statement, Dialect::Mysql);
+    loop {
+        let in_executable = lexer.executable_start().is_some();
+        let Some(token) = lexer.next() else { return false };
+        let is_over_the_end = match token.kind {
+            Kind::String | Kind::QuotedIdentifier | Kind::LineComment => token.text.contains("*/"),
+            // One that is executed inside of another ends both.
+            Kind::BlockComment => token.text.starts_with("/*!") || token.text.starts_with("/*M!"),
+            Kind::Unterminated(_) => true,
+            _ => false,
+        };
+        if in_executable && is_over_the_end {
+            return true;
+        }
+    }
+}
+
+/// `SELECT .. INTO OUTFILE`: no rollback takes the file back.
+fn writes_a_file(statement: &str) -> bool {
+    let mut follows = false;
+    Lexer::new(statement, Dialect::Mysql)
+        .filter(|token| !token.is_silent() && token.kind != Kind::ExecutableComment)
+        .any(|token| {
+            let is_file = token.is("OUTFILE") || token.is("DUMPFILE");
+            std::mem::replace(&mut follows, token.is("INTO")) && is_file
+        })
 }
 
 /// Whether anything but blanks and comments follows a `;`: [`split`](crate::split) leaves that in what MySQL executes in

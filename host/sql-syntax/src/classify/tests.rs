@@ -111,6 +111,8 @@ fn mysql_runs_only_what_cannot_commit_inside() {
             "WITH a AS (SELECT 1) SELECT * FROM a",
             "VALUES ROW(1)",
             "/*!50003 SELECT */ /*!99999 INSERT */ SELECT 1",
+            "INSERT /*! IGNORE */ INTO a VALUES ('*/')",
+            "SELECT outfile, a INTO @b FROM c",
         ],
     );
     all_are(
@@ -124,6 +126,16 @@ fn mysql_runs_only_what_cannot_commit_inside() {
             "ANALYZE TABLE a",
             "BEGIN NOT ATOMIC COMMIT; END",
             "/*!40101 SET NAMES utf8 */",
+            "SELECT a FROM b INTO OUTFILE 'c'",
+            "SELECT a INTO /* x */ DUMPFILE 'c' FROM b",
+            "LOAD DATA INFILE 'a' INTO TABLE b",
+            "HANDLER a OPEN",
+            "CREATE TEMPORARY TABLE a (b INT)",
+            "SET STATEMENT max_statement_time = 1 FOR COMMIT",
+            "EXECUTE IMMEDIATE 'COMMIT'",
+            "TRUNCATE a",
+            "FLUSH TABLES",
+            "GRANT SELECT ON a TO b",
         ],
     );
     all_are(
@@ -149,6 +161,11 @@ fn a_version_comment_cannot_hide_what_another_server_would_run() {
         "/*M! DROP TABLE a */",
         "/*!99999 SAVEPOINT a */ COMMIT",
         "/*! SELECT 1; COMMIT */",
+        "/*!99999 SELECT 'a */ COMMIT -- ' */",
+        "/*!99999 SELECT \"a */ COMMIT -- \" */",
+        "/*!99999 SELECT # */ COMMIT --\n */",
+        "/*! /*! COMMIT */",
+        "DELETE /*!99999 'a*/ FROM b -- '*/",
     ] {
         assert!(!transaction(statement, Dialect::Mysql).fits_in_transaction(), "{statement}");
     }

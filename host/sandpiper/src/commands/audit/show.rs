@@ -4,7 +4,7 @@ use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use sandpiper_engine::calls::{self, RecordedCall, UnreadableCalls};
+use sandpiper_engine::calls::{self, UnreadableCalls};
 use sandpiper_engine::change::ChangeId;
 use sandpiper_engine::digest::Digest;
 use sandpiper_engine::entry::{Entry, Sequence};
@@ -103,7 +103,7 @@ impl Sandpiper {
                 UnreadableCalls::Damaged(_) => StoreError::Damaged(error.to_string()),
                 UnreadableCalls::Newer(_) => StoreError::Version(error.to_string()),
             })?;
-            reports.extend(calls.into_iter().map(|call| report(call, target)));
+            reports.extend(calls.into_iter().map(|call| CallReport::new(call, target)));
         }
         Ok(reports)
     }
@@ -133,24 +133,6 @@ fn named<'e>(entries: &'e [Entry], id: &str, name: &str) -> Result<Vec<&'e Entry
         Some(entry) => Ok(of_attempt(entries, Some(entry))),
         None => Err(Fault::usage(format!("no attempt of `{id}` begins with `{name}`"))
             .with_help(format!("see the attempts with `sandpiper audit show {id} --format json`"))),
-    }
-}
-
-fn report(call: RecordedCall, target: &str) -> CallReport {
-    CallReport {
-        number: call.number,
-        capability: call.capability,
-        operation: call.operation,
-        system: call.system.map_or_else(|| target.to_owned(), |system| system.as_str().to_owned()),
-        statement: call.statement,
-        rows: call.rows,
-        status: call.status,
-        duration_ms: call.duration_ms,
-        digest: call.digest,
-        response_digest: call.response_digest,
-        values: call.values,
-        response: call.response,
-        error: call.error,
     }
 }
 

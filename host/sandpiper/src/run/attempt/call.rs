@@ -43,7 +43,7 @@ impl Running<'_> {
             let Some(mut session) = self.session.take() else {
                 return Outcome::Failed(Fault::bug("a change was called without a session"));
             };
-            let is_seen = session.sql().is_some();
+            let is_seen = session.sql().is_some() || session.http().is_some();
             if let Err(why) = self.begins(part, &mut call, is_seen).await {
                 self.session = Some(session);
                 return Outcome::Failed(not_recorded(&why));

@@ -8,62 +8,32 @@ use sandpiper_runtime::stop::StopReason;
 use sandpiper_runtime::target::TargetError;
 
 use super::Running;
+use crate::run::ready::Ready;
 
 impl Running<'_> {
     /// What an error of a call means for the attempt.
     pub(super) fn failed(&self, call: &Call, error: CallError) -> Outcome<Fault> {
         let effect = if self.ready.mode.is_transactional() { Effect::None } else { Effect::Unknown };
-        let fault = |code, blame, message: String| {
-            Fault::new(code, blame, message).with_effect(effect).with_transience(self.transient)
-        };
         match error {
-            CallError::Precondition(message) => {
-                let wrote = self.has_written();
-                let fault =
-                    fault("change::failed", Blame::Change, format!("a precondition did not hold: {message}"));
-                if wrote && !self.ready.mode.is_transactional() {
-                    Outcome::Failed(fault)
+            CallError::TransactionEnded(message) => Outcome::Ended(self.ended(&message)),
+            CallError::Stopped(StopReason::LeaseLost) => Outcome::LeaseLost(self.lost()),
+            CallError::Unusable(_) => Outcome::Precondition(call_fault(self.ready, call, error)),
+            CallError::Precondition(_) => {
+                let fault = call_fault(self.ready, call, error).with_transience(self.transient);
+                if self.has_written() && !self.ready.mode.is_transactional() {
+                    Outcome::Failed(fault.with_effect(effect))
                 } else {
                     Outcome::Precondition(fault.with_effect(Effect::None))
                 }
             }
-            CallError::Failed { message, place } => {
-                let place = place.and_then(|place| self.ready.locate(call, &place));
-                Outcome::Failed(
-                    fault("change::failed", Blame::Change, message).with_place(place.or_else(|| self.file())),
-                )
-            }
             CallError::Irreversible(message) if self.begin.undoes.is_some() && !self.has_written() => {
                 let message = format!("it cannot be taken back: {message}");
-                let fault = fault("change::failed", Blame::Change, message).with_effect(Effect::None);
-                Outcome::Precondition(fault.with_place(self.file()))
+                let fault = Fault::new("change::failed", Blame::Change, message).with_effect(Effect::None);
+                Outcome::Precondition(fault.with_transience(self.transient).with_place(self.file()))
             }
-            CallError::Transient(message) | CallError::Irreversible(message) => {
-                Outcome::Failed(fault("change::failed", Blame::Change, message).with_place(self.file()))
-            }
-            CallError::Trap(message) => {
-                let message = format!("the change trapped: {message}");
-                Outcome::Failed(fault("change::trap", Blame::Change, message).with_place(self.file()))
-            }
-            CallError::Limit { code, message } => {
-                Outcome::Failed(fault(code, Blame::Change, message).with_place(self.file()))
-            }
-            CallError::Unusable(fault) => Outcome::Precondition(fault.with_place(self.file())),
-            CallError::TransactionEnded(message) => Outcome::Ended(self.ended(&message)),
-            CallError::LeftOpen => {
-                let fault = Fault::from(TargetError::LeftOpen).with_effect(effect);
-                Outcome::Failed(fault.with_place(self.file()))
-            }
-            CallError::Stopped(StopReason::LeaseLost) => Outcome::LeaseLost(self.lost()),
-            CallError::Stopped(StopReason::Deadline) => {
-                let message = format!(
-                    "it ran for longer than its deadline of {:?} (`limits.deadline`)",
-                    self.ready.deadline
-                );
-                Outcome::Failed(fault("change::deadline", Blame::Change, message).with_place(self.file()))
-            }
-            CallError::Stopped(StopReason::Signal) => {
-                Outcome::Failed(fault("change::failed", Blame::User, "it was stopped by a signal".to_owned()))
+            error => {
+                let fault = call_fault(self.ready, call, error).with_effect(effect);
+                Outcome::Failed(fault.with_transience(self.transient))
             }
         }
     }
@@ -79,13 +49,17 @@ impl Running<'_> {
     }
 
     pub(super) fn ended(&self, message: &str) -> Fault {
-        Fault::new(
-            "change::transaction-ended",
-            Blame::Change,
-            format!("the change ended its own transaction: {message}"),
-        )
+        ended(message).with_place(self.file())
+    }
+
+    /// The transaction was rolled back, and something of it stays: that is told together with what went wrong first.
+    pub(super) fn remains(&self, error: TargetError) -> Fault {
+        let said = error.to_string();
+        match self.went_wrong.clone() {
+            Some(first) => Fault { message: format!("{}; {said}", first.message), ..first },
+            None => error.into(),
+        }
         .with_effect(Effect::Unknown)
-        .with_place(self.file())
     }
 
     /// What an append that did not happen means for the attempt.
@@ -109,4 +83,44 @@ impl Running<'_> {
         let fault = Fault::new("change::failed", Blame::Change, message).with_effect(effect);
         Outcome::Failed(fault.with_place(self.file()))
     }
+}
+
+/// What an error of a call says, and where in the change's file. Of its effect nothing is known here.
+pub(in crate::run) fn call_fault(ready: &Ready, call: &Call, error: CallError) -> Fault {
+    let file = || Some(Place::file(&ready.file));
+    let of_change = |code, message: String| Fault::new(code, Blame::Change, message);
+    match error {
+        CallError::Precondition(message) => {
+            of_change("change::failed", format!("a precondition did not hold: {message}"))
+        }
+        CallError::Failed { message, place } => {
+            let place = place.and_then(|place| ready.locate(call, &place));
+            of_change("change::failed", message).with_place(place.or_else(file))
+        }
+        CallError::Transient(message) | CallError::Irreversible(message) => {
+            of_change("change::failed", message).with_place(file())
+        }
+        CallError::Trap(message) => {
+            of_change("change::trap", format!("the change trapped: {message}")).with_place(file())
+        }
+        CallError::Limit { code, message } => of_change(code, message).with_place(file()),
+        CallError::Unusable(fault) => fault.with_place(file()),
+        CallError::TransactionEnded(message) => ended(&message).with_place(file()),
+        CallError::LeftOpen => Fault::from(TargetError::LeftOpen).with_place(file()),
+        CallError::Stopped(StopReason::LeaseLost) => Fault::lease_lost(),
+        CallError::Stopped(StopReason::Deadline) => {
+            let deadline = ready.deadline;
+            let message = format!("it ran for longer than its deadline of {deadline:?} (`limits.deadline`)");
+            of_change("change::deadline", message).with_place(file())
+        }
+        CallError::Stopped(StopReason::Signal) => {
+            Fault::new("change::failed", Blame::User, "it was stopped by a signal")
+        }
+    }
+}
+
+/// A change that ended a transaction that is not its own.
+fn ended(message: &str) -> Fault {
+    let message = format!("the change ended its own transaction: {message}");
+    Fault::new("change::transaction-ended", Blame::Change, message).with_effect(Effect::Unknown)
 }

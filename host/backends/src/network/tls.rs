@@ -1,18 +1,67 @@
-//! Encrypted connections: what `sslmode` asks for, with rustls.
+//! Encrypted connections: how they are protected as an address asks for it, with rustls.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 use tokio_rustls::TlsConnector;
 
-use super::address::{Mode, Protection};
-use super::wire::Socket;
+use super::certificates;
+use super::socket::Socket;
+
+/// How a connection is protected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Protection {
+    pub(crate) mode: Mode,
+    pub(crate) root: Option<PathBuf>,
+    pub(crate) certificate: Option<PathBuf>,
+    pub(crate) key: Option<PathBuf>,
+    names: Names,
+}
+
+/// What the parameters of an address are called that name files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Names {
+    pub(crate) root: &'static str,
+    pub(crate) certificate: &'static str,
+    pub(crate) key: &'static str,
+}
+
+/// How much protection is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Mode {
+    /// Never encrypted.
+    Disable,
+    /// Encrypted where the server can.
+    #[default]
+    Prefer,
+    /// Encrypted; the server is not verified unless a root certificate is given.
+    Require,
+    /// Encrypted, and its certificate leads to a root that is trusted.
+    VerifyAuthority,
+    /// The same, and the certificate is that of the host.
+    VerifyFull,
+}
+
+impl Protection {
+    /// What holds where an address asks for nothing.
+    pub(crate) fn new(names: Names) -> Self {
+        Self { mode: Mode::default(), root: None, certificate: None, key: None, names }
+    }
+
+    /// Refuses a certificate without its key, and a key without its certificate.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let Names { certificate, key, .. } = self.names;
+        match self.certificate.is_some() == self.key.is_some() {
+            true => Ok(()),
+            false => Err(format!("`{certificate}` and `{key}` belong together: one of them is missing")),
+        }
+    }
+}
 
 /// Encrypts a connection to a host.
 ///
@@ -27,15 +76,17 @@ pub(crate) async fn encrypt(
     let name = ServerName::try_from(host.to_owned())
         .map_err(|_| format!("`{host}` is no name that a certificate can be for"))?;
     let connector = TlsConnector::from(Arc::new(configuration(protection)?));
-    let stream = connector.connect(name, socket).await.map_err(|error| explained(&error))?;
+    let stream = connector.connect(name, socket).await.map_err(|error| explained(&error, protection))?;
     Ok(Box::new(stream))
 }
 
-fn explained(error: &std::io::Error) -> String {
+fn explained(error: &std::io::Error, protection: &Protection) -> String {
     match protection_error(error) {
         Some(Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
-            "the server's certificate leads to no root that is trusted: name the root with `sslrootcert`"
-                .to_owned()
+            format!(
+                "the server's certificate leads to no root that is trusted: name the root with `{}`",
+                protection.names.root
+            )
         }
         Some(Error::InvalidCertificate(CertificateError::NotValidForNameContext { presented, .. })) => {
             format!(
@@ -57,7 +108,7 @@ fn configuration(protection: &Protection) -> Result<ClientConfig, String> {
     let builder = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
         .map_err(|error| error.to_string())?;
-    // As PostgreSQL's programs do: whoever gives a root wants it to be looked at.
+    // As the programs of the servers do: whoever gives a root wants it to be looked at.
     let mode = match protection.mode {
         Mode::Require | Mode::Prefer if protection.root.is_some() => Mode::VerifyAuthority,
         mode => mode,
@@ -68,48 +119,22 @@ fn configuration(protection: &Protection) -> Result<ClientConfig, String> {
         Mode::Disable | Mode::Prefer | Mode::Require => Verifier { provider, authority: None, name: false },
     };
     let builder = builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
+    let Names { certificate: certificate_name, key: key_name, .. } = protection.names;
     match (&protection.certificate, &protection.key) {
-        (Some(certificate), Some(key)) => {
-            let chain = certificates(certificate)?;
-            let key = PrivateKeyDer::from_pem_file(key)
-                .map_err(|error| format!("the key `{}` cannot be read: {error}", key.display()))?;
-            builder
-                .with_client_auth_cert(chain, key)
-                .map_err(|error| format!("`sslcert` and `sslkey` do not fit: {error}"))
-        }
+        (Some(certificate), Some(key)) => builder
+            .with_client_auth_cert(certificates::read(certificate)?, certificates::key(key)?)
+            .map_err(|error| format!("`{certificate_name}` and `{key_name}` do not fit: {error}")),
         _ => Ok(builder.with_no_client_auth()),
     }
 }
 
 fn authority(protection: &Protection) -> Result<Arc<WebPkiServerVerifier>, String> {
-    let mut roots = RootCertStore::empty();
-    match &protection.root {
-        Some(file) => {
-            for root in certificates(file)? {
-                roots
-                    .add(root)
-                    .map_err(|error| format!("the root certificate `{}`: {error}", file.display()))?;
-            }
-        }
-        None => {
-            let found = rustls_native_certs::load_native_certs();
-            roots.add_parsable_certificates(found.certs);
-        }
-    }
+    let roots = certificates::roots(protection.root.as_deref())?;
     WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::new(ring::default_provider()))
         .build()
-        .map_err(|_| "there is no root certificate on this machine: name one with `sslrootcert`".to_owned())
-}
-
-fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let unreadable = |why: String| format!("the certificate `{}` cannot be read: {why}", file.display());
-    let found: Result<Vec<_>, _> =
-        CertificateDer::pem_file_iter(file).map_err(|error| unreadable(error.to_string()))?.collect();
-    match found {
-        Ok(found) if found.is_empty() => Err(unreadable("there is none in it".to_owned())),
-        Ok(found) => Ok(found),
-        Err(error) => Err(unreadable(error.to_string())),
-    }
+        .map_err(|_| {
+            format!("there is no root certificate on this machine: name one with `{}`", protection.names.root)
+        })
 }
 
 /// Looks at a server's certificate as far as the mode asks for it.

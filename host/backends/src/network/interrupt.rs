@@ -1,21 +1,29 @@
-//! Ending a running call from outside: a cancel request to the server, and an end to our waiting when it does not help.
+//! Ending a running call from outside: a request to the server, and an end to our waiting when it does not help.
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use sandpiper_runtime::target::Interrupter;
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::connect::Canceller;
+/// What asks a server, over a connection of its own, to end what it does for another one.
+pub(crate) trait Cancel: Clone + Send + Sync + 'static {
+    /// Asks. A request that does not arrive changes nothing: whoever waits for the call stops to wait by himself.
+    fn cancel(&self) -> impl Future<Output = ()> + Send;
+
+    /// Where it runs.
+    fn network(&self) -> &Handle;
+}
 
 /// How long a server may take to end a statement that it was asked to end.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What can be interrupted of a session.
-pub(crate) struct Interrupt {
-    canceller: Canceller,
+pub(crate) struct Interrupt<C> {
+    canceller: C,
     state: Arc<Mutex<State>>,
 }
 
@@ -29,8 +37,8 @@ struct State {
     requests: Vec<JoinHandle<()>>,
 }
 
-impl Interrupt {
-    pub(crate) fn new(canceller: Canceller) -> Self {
+impl<C: Cancel> Interrupt<C> {
+    pub(crate) fn new(canceller: C) -> Self {
         Self { canceller, state: Arc::default() }
     }
 

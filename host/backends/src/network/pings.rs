@@ -8,7 +8,12 @@ use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 use tokio::task::AbortHandle;
 
-use super::client::{Client, Status};
+/// A connection that can say that somebody is there.
+pub(crate) trait Beat: Send + 'static {
+    /// Says so, where the server would end it otherwise. What goes wrong shows with the next call. False when it is
+    /// lost.
+    fn beat(&mut self) -> impl Future<Output = bool> + Send;
+}
 
 /// Says three times within each lease that somebody is there, until it is dropped.
 pub(crate) struct Pings {
@@ -23,7 +28,7 @@ impl Pings {
     }
 
     /// Begins.
-    pub(crate) fn start(&self, client: &Arc<Mutex<Client>>) {
+    pub(crate) fn start<B: Beat>(&self, client: &Arc<Mutex<B>>) {
         let client = Arc::downgrade(client);
         let pace = self.lease / 3;
         let pinging = async move {
@@ -32,12 +37,8 @@ impl Pings {
                 let Some(client) = client.upgrade() else { return };
                 // While a call runs, nothing is idle.
                 let Ok(mut client) = client.try_lock() else { continue };
-                if client.lost().is_some() {
+                if !client.beat().await {
                     return;
-                }
-                if client.status() != Status::Idle && !client.is_unsynced() {
-                    // What goes wrong shows with the next call.
-                    drop(client.sync().await);
                 }
             }
         };

@@ -1,0 +1,262 @@
+//! What can be wrong with a database, looked at without making anything.
+
+use jiff::Timestamp;
+use sandpiper_engine::diagnosis::Finding;
+use sandpiper_engine::fault::Fault;
+use sandpiper_engine::scope::Scope;
+use sandpiper_engine::store::StoreError;
+
+use super::client::{Cells, Client};
+use super::database::Database;
+use super::errors::{Explain as _, Failure, store_error, target_error};
+use super::marks::{missing_rights, quoted};
+use super::target::{CHECK, OLDEST};
+use super::{chain, schema};
+use crate::Role;
+
+/// What is looked at in a target system, and in a store, once it is reached.
+const OF_TARGET: [&str; 5] = ["version", "rights", "clock", "tables", "audit"];
+const OF_STORE: [&str; 5] = ["version", "rights", "clock", "schema", "chain"];
+
+const CLOCK: &str = "SELECT (pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) * 1000)::bigint";
+
+/// The columns of the host's tables in a target system.
+const COLUMNS: &str = "
+    SELECT made.relname, own.attname
+    FROM pg_catalog.pg_class AS made
+    JOIN pg_catalog.pg_namespace AS place ON place.oid = made.relnamespace AND place.nspname = 'sandpiper'
+    JOIN pg_catalog.pg_attribute AS own ON own.attrelid = made.oid AND own.attnum > 0 AND NOT own.attisdropped
+    WHERE made.relname IN ('sandpiper_fence', 'sandpiper_marker')";
+const TABLES: [(&str, &[&str]); 2] = [
+    ("sandpiper_fence", &["store", "service", "environment", "tenant", "stage", "token"]),
+    ("sandpiper_marker", &["attempt_id", "written_at"]),
+];
+
+/// The tables of an audit in the database, and whether the account may write them.
+const AUDIT: &str = "
+    SELECT made.relname,
+        pg_catalog.has_table_privilege(made.oid, 'INSERT') OR pg_catalog.has_table_privilege(made.oid, 'UPDATE')
+        OR pg_catalog.has_table_privilege(made.oid, 'DELETE') OR pg_catalog.has_table_privilege(made.oid, 'TRUNCATE')
+    FROM pg_catalog.pg_class AS made
+    JOIN pg_catalog.pg_namespace AS place ON place.oid = made.relnamespace AND place.nspname = 'sandpiper'
+    WHERE made.relkind IN ('r', 'p') AND made.relname IN (
+        'sandpiper_store', 'sandpiper_chain', 'sandpiper_entry', 'sandpiper_state', 'sandpiper_lease')
+    ORDER BY made.relname";
+
+/// What an account needs to keep the audit: the schema, or the right to make it; its tables, or the right to make them.
+const MAY_KEEP: &str = "
+    SELECT CASE WHEN own.oid IS NULL
+        THEN pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE')
+        ELSE pg_catalog.has_schema_privilege(own.oid, 'USAGE')
+            AND (pg_catalog.has_schema_privilege(own.oid, 'CREATE') OR EXISTS (
+                SELECT 1 FROM pg_catalog.pg_class AS made
+                WHERE made.relnamespace = own.oid AND made.relname = 'sandpiper_store'))
+            AND NOT EXISTS (
+                SELECT 1 FROM pg_catalog.pg_class AS made
+                WHERE made.relnamespace = own.oid AND made.relkind IN ('r', 'p')
+                AND pg_catalog.starts_with(made.relname, 'sandpiper_')
+                AND NOT (pg_catalog.has_table_privilege(made.oid, 'SELECT')
+                    AND pg_catalog.has_table_privilege(made.oid, 'INSERT')
+                    AND pg_catalog.has_table_privilege(made.oid, 'UPDATE')
+                    AND pg_catalog.has_table_privilege(made.oid, 'DELETE')))
+    END
+    FROM (SELECT 1) AS one LEFT JOIN pg_catalog.pg_namespace AS own ON own.nspname = 'sandpiper'";
+
+/// A database that changes are applied to.
+pub(crate) async fn target(database: &Database, role: Role) -> Vec<Finding> {
+    let fault = |failure: &Failure| Fault::from(target_error(failure));
+    let mut client = match database.connect().await {
+        Ok(client) => client,
+        Err(failure) => return unreachable(&fault(&failure), &OF_TARGET),
+    };
+    let mut findings = vec![reached(database)];
+    findings.extend(server(&mut client).await);
+    findings.push(match client.one(CHECK, Vec::new()).await {
+        Ok(answer) => rights(database, answer.rows.first().map(|row| row.flag(3))),
+        Err(failure) => unread("rights", &failure),
+    });
+    findings.push(clock(&mut client).await);
+    findings.push(match client.one(COLUMNS, Vec::new()).await {
+        Ok(answer) => tables(&answer.rows),
+        Err(failure) => unread("tables", &failure),
+    });
+    findings.push(audit(database, &mut client, role).await);
+    client.terminate().await;
+    findings
+}
+
+/// A database that keeps the audit.
+pub(crate) async fn store(database: &Database, scope: &Scope) -> Vec<Finding> {
+    let fault = |failure: &Failure| Fault::from(store_error(failure));
+    let mut client = match database.connect().await {
+        Ok(client) => client,
+        Err(failure) => return unreachable(&fault(&failure), &OF_STORE),
+    };
+    let mut findings = vec![reached(database)];
+    findings.extend(server(&mut client).await);
+    findings.push(match client.one(MAY_KEEP, Vec::new()).await {
+        Ok(answer) => rights(database, answer.rows.first().map(|row| row.flag(0))),
+        Err(failure) => unread("rights", &failure),
+    });
+    findings.push(clock(&mut client).await);
+    findings.extend(kept(&mut client, scope).await);
+    client.terminate().await;
+    findings
+}
+
+fn reached(database: &Database) -> Finding {
+    let address = database.address();
+    Finding::good("reachable", format!("`{}` lets the account `{}` in", address.place(), address.user))
+}
+
+fn unreachable(fault: &Fault, rest: &[&'static str]) -> Vec<Finding> {
+    let help = fault.help.as_deref().unwrap_or_default();
+    let found = Finding::bad("reachable", fault.message.as_str(), help);
+    std::iter::once(found).chain(Finding::unknown(rest.iter().copied(), "reachable")).collect()
+}
+
+fn unread(aspect: &'static str, failure: &Failure) -> Finding {
+    Finding::bad(aspect, target_error(failure).to_string(), "see what the server says in its log")
+}
+
+/// Which server it is; of one that only reads that as well.
+async fn server(client: &mut Client) -> Vec<Finding> {
+    let asked = async {
+        let answer = client.one(CHECK, Vec::new()).await?;
+        let Some(row) = answer.rows.first() else {
+            return Err(Failure::Refused("the server did not say which it is".to_owned()));
+        };
+        Ok((row.number(0)?, row.text(1)?.to_owned(), row.flag(2)?))
+    };
+    let (major, version, is_standby) = match asked.await {
+        Ok(server) => server,
+        Err(failure) => return vec![unread("version", &failure)],
+    };
+    let message = format!("PostgreSQL {version}; {OLDEST} or newer is needed");
+    let mut findings = vec![match major < OLDEST {
+        true => Finding::bad("version", message, "use a newer server"),
+        false => Finding::good("version", message),
+    }];
+    if is_standby {
+        let message = "the server is a standby, which only reads";
+        findings.push(Finding::bad("primary", message, "name the primary in the address"));
+    }
+    findings
+}
+
+fn rights(database: &Database, may: Option<Result<bool, Failure>>) -> Finding {
+    match may {
+        Some(Ok(true)) => Finding::good(
+            "rights",
+            "the account may make and use the tables of Sandpiper in the schema `sandpiper`",
+        ),
+        _ => {
+            let message = "the account may not make or use the tables of Sandpiper in the schema `sandpiper`";
+            Finding::bad("rights", message, missing_rights(database, "the account may not make or use it"))
+        }
+    }
+}
+
+async fn clock(client: &mut Client) -> Finding {
+    let now = || Timestamp::now().as_millisecond();
+    let before = now();
+    let answer = client.one(CLOCK, Vec::new()).await;
+    let after = now();
+    let time = answer.and_then(|answer| answer.rows.first().map(|row| row.number(0)).transpose());
+    match time {
+        Ok(Some(time)) => crate::diagnosis::clock(i64::try_from(time).unwrap_or(i64::MAX), before, after),
+        Ok(None) => Finding::odd("clock", "the server did not tell its time", "ask it: `SELECT now()`"),
+        Err(failure) => unread("clock", &failure),
+    }
+}
+
+/// Whether the tables of markers and fence rows are as this host makes them, where they are there.
+fn tables(rows: &[Cells]) -> Finding {
+    let has = |table: &str, column: Option<&str>| {
+        rows.iter().any(|row| {
+            row.text(0).is_ok_and(|found| found == table)
+                && column.is_none_or(|column| row.text(1).is_ok_and(|found| found == column))
+        })
+    };
+    let there = TABLES.iter().filter(|(table, _)| has(table, None));
+    for (table, columns) in there.clone() {
+        if let Some(column) = columns.iter().find(|column| !has(table, Some(column))) {
+            return Finding::bad(
+                "tables",
+                format!(
+                    "`sandpiper.{table}` has no column `{column}`: it is not the table that Sandpiper makes"
+                ),
+                format!("rename that table; Sandpiper then makes its own `{table}`"),
+            );
+        }
+    }
+    match there.count() {
+        0 => Finding::good(
+            "tables",
+            "no marker and fence tables yet: the first run that needs them makes them",
+        ),
+        _ => Finding::good("tables", "the marker and fence tables are as they should be"),
+    }
+}
+
+/// Whether what a change does could reach an audit in the same database.
+async fn audit(database: &Database, client: &mut Client, role: Role) -> Finding {
+    if role == Role::Store {
+        return Finding::good(
+            "audit",
+            "it is kept in this database by the same account, which `shared` mode needs; statements that name its tables are \
+             refused",
+        );
+    }
+    let asked = async {
+        let answer = client.one(AUDIT, Vec::new()).await?;
+        answer.rows.iter().map(|row| Ok((row.text(0)?.to_owned(), row.flag(1)?))).collect()
+    };
+    let found: Vec<(String, bool)> = match asked.await {
+        Ok(found) => found,
+        Err(failure) => return unread("audit", &failure),
+    };
+    let writable: Vec<String> =
+        found.iter().filter(|(_, may)| *may).map(|(table, _)| format!("sandpiper.{table}")).collect();
+    if found.is_empty() {
+        return Finding::good("audit", "none is kept in this database");
+    }
+    if writable.is_empty() {
+        return Finding::good("audit", "one is kept in this database, and the account may not write to it");
+    }
+    let (user, tables) = (&database.address().user, writable.join(", "));
+    Finding::bad(
+        "audit",
+        format!(
+            "the account `{user}`, as which changes run here, may write to the audit that is kept in the same database: a \
+             function that a change calls could alter what was recorded, or take a lock away"
+        ),
+        format!(
+            "run `REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON {tables} FROM {}`; where it owns them, or is a superuser, give \
+             the target system an account of its own",
+            quoted(user)
+        ),
+    )
+}
+
+/// The store's tables, and the end of the chain in them.
+async fn kept(client: &mut Client, scope: &Scope) -> Vec<Finding> {
+    let version = match schema::found(client).await {
+        Ok(version) => version,
+        Err(error) => {
+            let help = match &error {
+                StoreError::Version(_) => "run a release of Sandpiper that is as new as the store",
+                StoreError::Rights(_) => "grant the account what `rights` names",
+                _ => "somebody changed the store by hand, or it was damaged: compare it with a backup",
+            };
+            let found = Finding::bad("schema", error.to_string(), help);
+            return std::iter::once(found).chain(Finding::unknown(["chain"], "schema")).collect();
+        }
+    };
+    if version == 0 {
+        let none = Finding::good("schema", "no audit yet: the first run makes it");
+        return vec![none, crate::diagnosis::chain(Ok(None))];
+    }
+    let end = chain::end(client, scope).await.in_store();
+    vec![Finding::good("schema", format!("version {version}")), crate::diagnosis::chain(end.map(Some))]
+}

@@ -1,0 +1,2 @@
+-- nothing is left to do here;
+/* really; */

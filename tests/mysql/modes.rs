@@ -1,0 +1,169 @@
+//! The modes, and what decides between them.
+
+use sandpiper_tests::{MariaDb, Project};
+
+use crate::{Place, configuration};
+
+const MORE: &str = "INSERT INTO orders VALUES (2, 'two');\nUPDATE orders SET note = 'first' WHERE id = 1;";
+
+#[test]
+fn a_change_commits_together_with_its_entry() {
+    let Place { project, database } = Place::with_orders("shared");
+    project.sql("changes/_0001__More", "more", MORE);
+    assert_eq!(project.json("plan").exits(0).of("more", "mode"), "shared");
+    assert_eq!(database.rows("SHOW TABLES LIKE 'sandpiper%'"), [""; 0], "`plan` makes nothing");
+    assert_eq!(project.applied().of("more", "mode"), "shared");
+    assert_eq!(database.rows("SELECT note FROM orders ORDER BY id"), ["first", "two"]);
+    assert_eq!(project.history("more"), ["started", "applied"]);
+    assert_eq!(project.json("audit verify").exits(0).at("/entries"), 2);
+    assert_eq!(database.rows("SELECT count(*) FROM sandpiper_marker"), ["0"]);
+    assert_eq!(project.applied().of("more", "outcome"), "already-applied");
+    assert_eq!(project.json("status --check").exits(0).at("/pending"), 0);
+}
+
+#[test]
+fn a_change_to_another_database_leaves_a_marker_until_it_is_recorded() {
+    let Place { project, database } = Place::with_orders("marked");
+    project.sql("changes/_0001__More", "more", MORE);
+    project.sql("changes/_0002__Again", "again", "DELETE FROM orders WHERE id = 2;");
+    let applied = project.applied();
+    assert_eq!((applied.of("more", "mode"), applied.of("again", "mode")), ("marked".into(), "marked".into()));
+    assert_eq!(database.rows("SELECT note FROM orders"), ["first"]);
+    assert_eq!(database.rows("SELECT count(*) FROM sandpiper_fence"), ["1"]);
+    assert_eq!(database.rows("SHOW TABLES LIKE 'sandpiper_entry'"), [""; 0]);
+    assert!(database.rows("SELECT count(*) FROM sandpiper_marker")[0].parse::<u32>().unwrap() <= 1);
+}
+
+#[test]
+fn a_store_in_one_database_keeps_the_audit_of_another() {
+    let (store, target) = (MariaDb::shared().database(), MariaDb::shared().database());
+    target.rows("CREATE TABLE orders (id INT PRIMARY KEY, note VARCHAR(20))");
+    let project = Project::new(&configuration(&format!("store: \"{}\"\n", store.url()), &target.url()));
+    project.sql("changes/_0001__More", "more", "INSERT INTO orders VALUES (2, 'two');");
+    assert_eq!(project.applied().of("more", "mode"), "marked");
+    assert_eq!(store.rows("SELECT count(*) FROM sandpiper_entry"), ["2"]);
+    assert_eq!(target.rows("SHOW TABLES LIKE 'sandpiper_entry'"), [""; 0]);
+    // The same database, by its address instead of its name; `mariadb` is `mysql`.
+    let at = configuration(&format!("store: \"{}\"\n", target.url()), &target.url());
+    let project = Project::new(&at.replace("kind: mysql", "kind: mariadb"));
+    project.sql("changes/_0001__Again", "again", "INSERT INTO orders VALUES (3, 'three');");
+    assert_eq!(project.applied().of("again", "mode"), "shared");
+}
+
+#[test]
+fn what_commits_by_itself_is_direct_by_itself_and_the_plan_says_why() {
+    let Place { project, database } = Place::with_orders("shared");
+    let changes = [
+        ("table", "CREATE TABLE t (n INT);\nINSERT INTO t VALUES (1);"),
+        ("alter", "ALTER TABLE t ADD COLUMN m INT;"),
+        ("truncate", "TRUNCATE t;"),
+        ("comment", "/*!40101 SET NAMES utf8mb4 */;\n/*!50003 CREATE VIEW v AS SELECT 1 */;"),
+        ("own", "START TRANSACTION;\nINSERT INTO t VALUES (1, 2);\nCOMMIT;"),
+        ("switch", "SET autocommit = 0;\nINSERT INTO t VALUES (3, 4);\nCOMMIT;"),
+        ("lock", "LOCK TABLES t WRITE;\nINSERT INTO t VALUES (5, 6);\nUNLOCK TABLES;"),
+        ("call", "CREATE PROCEDURE p() INSERT INTO t VALUES (7, 8);\nCALL p();"),
+        ("analyze", "ANALYZE TABLE t;"),
+    ];
+    for (number, (id, body)) in changes.iter().enumerate() {
+        project.sql(&format!("changes/_{number:04}__C"), id, body);
+    }
+    project.sql("changes/_0100__Plain", "plain", "REPLACE INTO orders VALUES (1, 'again');");
+    let planned = project.json("plan").exits(0);
+    let applied = project.applied();
+    for (id, _) in changes {
+        let reason = planned.of(id, "reason");
+        assert!(reason.contains("cannot run inside a transaction: what defines"), "{id}: {reason}");
+        assert_eq!(
+            (planned.of(id, "mode"), applied.of(id, "mode")),
+            ("direct".into(), "direct".into()),
+            "{id}"
+        );
+    }
+    assert_eq!(applied.of("plain", "mode"), "shared");
+    assert_eq!(database.rows("SELECT n, m FROM t ORDER BY n"), ["1|2", "3|4", "5|6", "7|8"]);
+}
+
+#[test]
+fn a_change_that_says_transactional_and_commits_by_itself_is_a_problem_before_anything_runs() {
+    let Place { project, database } = Place::with_orders("shared");
+    project.sql("changes/_0001__More", "more", MORE);
+    project.write(
+        "changes/_0002__T.sql",
+        "-- sandpiper: id=t author=tests target-system=target transactional=true\nINSERT INTO orders VALUES (9, 'x');\nCREATE TABLE t (n INT);\n",
+    );
+    for line in ["apply", "plan"] {
+        let refused = project.json(line).exits(2);
+        let problem = refused.at("/error/problems/0");
+        assert_eq!(problem["code"], "change::syntax");
+        assert!(problem["message"].as_str().unwrap().contains("transactional: true"), "{problem}");
+        assert!(problem["file"].as_str().unwrap().ends_with("_0002__T.sql"), "{problem}");
+        assert_eq!((&problem["line"], problem["column"].is_u64()), (&1.into(), true), "{problem}");
+    }
+    assert_eq!(database.rows("SHOW TABLES"), ["orders"]);
+}
+
+#[test]
+fn a_direct_change_that_fails_needs_a_person_and_goes_on_where_it_was() {
+    let Place { project, database } = Place::with_orders("shared");
+    let body = "CREATE TABLE t (n INT);\nINSERT INTO orders VALUES (1, 'again');\nINSERT INTO t VALUES (3);";
+    project.sql("changes/_0002__More", "more", body);
+    let failed = project.json("apply").exits(4);
+    assert_eq!(failed.of("more", "outcome"), "failed");
+    assert_eq!(project.json("issue show more").exits(0).at("/issues/0/last_step"), 1);
+    assert_eq!(project.json("apply").exits(4).of("more", "outcome"), "blocked");
+    database.rows("DELETE FROM orders WHERE id = 1");
+    project.run("issue resolve more --resume --reason looked").exits(0);
+    project.applied();
+    assert_eq!(database.rows("SELECT id, note, n FROM orders, t"), ["1|again|3"]);
+    assert_eq!(project.json("audit verify").exits(0).at("/valid"), true);
+}
+
+#[test]
+fn a_direct_change_that_leaves_a_transaction_open_fails() {
+    let Place { project, database } = Place::with_orders("shared");
+    project.sql("changes/_0001__Open", "open", "START TRANSACTION;\nINSERT INTO orders VALUES (2, 'two');");
+    let failed = project.json("apply").exits(4);
+    assert_eq!(failed.of("open", "outcome"), "failed");
+    assert_eq!(database.rows("SELECT count(*) FROM orders"), ["1"]);
+}
+
+#[test]
+fn changes_of_an_atomic_stage_are_one_transaction() {
+    for mode in ["shared", "marked"] {
+        let Place { project, database } = Place::with_orders(mode);
+        let atomic =
+            project.read("sandpiper.yaml").replace("location: changes", "location: changes, atomic: true");
+        project.write("sandpiper.yaml", atomic);
+        project.sql("changes/_0001__A", "a", "INSERT INTO orders VALUES (2, 'two');");
+        project.sql("changes/_0002__B", "b", "SAVEPOINT x;\nINSERT INTO orders VALUES (3, 'three');");
+        project.sql("changes/_0003__C", "c", "INSERT INTO orders VALUES (1, 'again');");
+        let failed = project.json("apply").exits(1);
+        assert_eq!(failed.of("a", "outcome"), "rolled-back", "{mode}");
+        assert_eq!(database.rows("SELECT count(*) FROM orders"), ["1"], "{mode}");
+        project.sql("changes/_0003__C", "c", "DELETE FROM orders WHERE id = 1;");
+        project.applied();
+        assert_eq!(database.rows("SELECT id FROM orders ORDER BY id"), ["2", "3"], "{mode}");
+        project.sql("changes/_0004__D", "d", "CREATE TABLE t (n INT);");
+        project.json("apply").exits(2);
+    }
+}
+
+#[test]
+fn an_undo_takes_a_change_back_in_its_own_mode() {
+    let Place { project, database } = Place::with_orders("marked");
+    let rows =
+        "-- apply\nINSERT INTO orders VALUES (2, 'two');\n-- rollback\nDELETE FROM orders WHERE id = 2;";
+    project.sql("changes/_0001__Rows", "rows", rows);
+    project.sql(
+        "changes/_0002__Table",
+        "table",
+        "-- apply\nCREATE TABLE t (n INT);\n-- rollback\nDROP TABLE t;",
+    );
+    project.applied();
+    let undone = project.json("undo --last 2").exits(0);
+    assert_eq!((undone.of("rows", "mode"), undone.of("table", "mode")), ("marked".into(), "direct".into()));
+    assert_eq!(database.rows("SELECT count(*) FROM orders"), ["1"]);
+    assert_eq!(database.rows("SHOW TABLES LIKE 't'"), [""; 0]);
+    project.applied();
+    assert_eq!(database.rows("SELECT count(*) FROM orders"), ["2"]);
+}
