@@ -181,7 +181,7 @@ pub(crate) async fn forget(
             [chain.into(), change.as_str().into(), chain.into(), change.as_str().into(), newest.0.into()];
         arguments
     };
-    let mut statements: Vec<Statement<'_>> = FORGET.iter().map(|text| Statement::new(text, row())).collect();
+    let mut statements: Vec<Statement<'_>> = FORGET.iter().map(|text| Statement::new(*text, row())).collect();
     statements.push(Statement::plain("COMMIT"));
     match client.batch(&statements).await {
         Ok(_) => Ok(()),

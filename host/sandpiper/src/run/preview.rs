@@ -225,7 +225,7 @@ impl Previewing {
         let _told = self.stopper.tells(&stop);
         stop.on_stop(session.interrupter());
         let host = Arc::new(self.host(ready, recorder));
-        let (clock, (component, calls)) = (Instant::now(), ready.calls(Part::Apply, 0));
+        let (clock, (component, calls)) = (Instant::now(), ready.calls(Part::Apply));
         let mut ended = Ok(());
         for call in calls {
             let loan = Loan {
