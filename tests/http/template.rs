@@ -17,7 +17,10 @@ fn a_change_makes_a_thing_and_another_run_removes_it() {
         (applied.of("mail", "mode"), applied.of("mail", "state")),
         ("direct".into(), "applied".into())
     );
-    assert_eq!(place.things.all(), [json!({ "name": "mail", "size": 1.50, "id": 1 })]);
+    // As it is written: numbers are no floats on their way.
+    let sent: serde_json::Value =
+        serde_json::from_str(r#"{ "name": "mail", "size": 1.50, "id": 1 }"#).unwrap();
+    assert_eq!(place.things.all(), [sent]);
     assert_eq!(place.api.arrived()[0].header("content-type"), "application/json");
     assert_eq!(place.project.applied().of("mail", "outcome"), "already-applied");
     assert_eq!(place.api.lines(), ["POST /base/items"]);

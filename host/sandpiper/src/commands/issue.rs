@@ -252,15 +252,21 @@ impl Sandpiper {
             record.digest = planned.change.digest;
             record.meaning = planned.change.meaning;
         }
-        if !marks.is_empty() {
-            // A file that has fewer steps now leaves none behind.
-            opened.systems.store().forget_progress(lease, &planned.change.id, newest.sequence).await?;
+        let (store, id) = (opened.systems.store(), &planned.change.id);
+        let known = if marks.is_empty() { Vec::new() } else { store.steps(&self.scope(), id).await? };
+        if known.iter().any(|known| marks.iter().all(|mark| mark.step != known.step)) {
+            // A file that has fewer steps now leaves none behind; what was captured of the others is still needed.
+            let kept = store.checkpoint(&self.scope(), id).await?;
+            store.forget_progress(lease, id, newest.sequence).await?;
+            if let Some(kept) = kept {
+                store.put_checkpoint(lease, id, &kept).await?;
+            }
         }
         for mark in marks {
-            opened.systems.store().put_step(lease, &planned.change.id, mark).await?;
+            store.put_step(lease, id, mark).await?;
         }
         let draft = Draft { record, condition: Condition::Newest(Some(newest.sequence)), calls: None };
-        let appended = opened.systems.store().append(lease, &[draft]).await?;
+        let appended = store.append(lease, &[draft]).await?;
         Ok(appended.0.into_iter().flatten().collect())
     }
 }
