@@ -9,6 +9,8 @@ use sandpiper_engine::scope::Scope;
 use sandpiper_engine::state::{ChangeState, States};
 use sandpiper_engine::store::{AppendError, Condition, Draft, Lease, StoreError};
 
+use crate::sum::Sum;
+
 /// The end of a chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Head {
@@ -16,11 +18,13 @@ pub(crate) struct Head {
     pub(crate) sequence: Sequence,
     /// That entry's hash.
     pub(crate) hash: Digest,
+    /// The sum of the states.
+    pub(crate) states: Sum,
 }
 
 impl Head {
     /// That of a chain without entries.
-    pub(crate) const EMPTY: Self = Self { sequence: Sequence(0), hash: Digest::ZERO };
+    pub(crate) const EMPTY: Self = Self { sequence: Sequence(0), hash: Digest::ZERO, states: Sum::EMPTY };
 }
 
 /// A stored entry.
@@ -89,11 +93,13 @@ pub(crate) fn link(
         let (entry, text) = Entry::link(record.clone(), sequence, lease.token, linked.head.hash)
             .map_err(StoreError::Refused)?;
         let state = ChangeState::after(before, &entry);
+        // Of a note about what has no entry there is none, before and after.
+        linked.head.states.replace(before, state.as_ref());
         linked.states.extend(state.map(|state| (id.clone(), state)));
         if record.state.is_some_and(ChangeState::clears_checkpoints) {
             linked.cleared.push(id.clone());
         }
-        linked.head = Head { sequence, hash: entry.hash };
+        linked.head = Head { sequence, hash: entry.hash, ..linked.head };
         linked.links.push(NewLink { link: Link { sequence, hash: entry.hash, text }, calls: calls.clone() });
         linked.entries.push(Some(entry));
     }
@@ -158,7 +164,8 @@ impl<'a> Walk<'a> {
                 format!("the chain's end is recorded as entry {}, with another hash", head.sequence),
             ));
         }
-        self.hold_against(found)
+        let wrong = || (last, "the chain's end says something else about the states".to_owned());
+        self.hold_against(found).or_else(|| (head.states != Sum::of(&self.states)).then(wrong))
     }
 
     fn hold_against(&self, found: Result<States, StoreError>) -> Broken {
