@@ -102,7 +102,8 @@ impl End {
     /// [`StoreError::Damaged`] when somebody else wrote to the store, so that nothing may be decided by it.
     pub(crate) fn holds(&self, states: &States) -> Result<(), StoreError> {
         if self.sequence > Sequence(0) && self.found != Some(self.hash) {
-            let wrong = format!("entry {}, the last of its chain, is not the one that was written", self.sequence);
+            let wrong =
+                format!("entry {}, the last of its chain, is not the one that was written", self.sequence);
             return Err(StoreError::Damaged(wrong));
         }
         if Sum::of(states) != self.states {

@@ -21,7 +21,8 @@ const LOCK: &str = "SELECT id, sequence, hash, states,
          EXISTS (SELECT 1 FROM sandpiper.sandpiper_checkpoint AS kept WHERE kept.chain = head.id)
          OR EXISTS (SELECT 1 FROM sandpiper.sandpiper_step AS step WHERE step.chain = head.id)
      FROM sandpiper.sandpiper_chain AS head WHERE service = $1 AND environment = $2 AND tenant = $3 FOR UPDATE OF head";
-const NEW: &str = "INSERT INTO sandpiper.sandpiper_chain (service, environment, tenant, sequence, hash, states)
+const NEW: &str =
+    "INSERT INTO sandpiper.sandpiper_chain (service, environment, tenant, sequence, hash, states)
      VALUES ($1, $2, $3, 0, $4, $5) ON CONFLICT (service, environment, tenant) DO NOTHING";
 const INSERT: &str =
     "INSERT INTO sandpiper.sandpiper_entry (chain, sequence, hash, body, calls) VALUES ($1, $2, $3, $4, $5)";
@@ -339,7 +340,9 @@ async fn walked(client: &mut Client, scope: &Scope) -> Result<ChainReport, Failu
     let broken = match found(client, scope).await? {
         Some(head) => along(client, scope, &head, &mut walk).await?,
         // A scope without a head has no entries; entries without a head have lost it.
-        None if is_headless(client).await? => Some((Sequence(1), "a chain's recorded end is not there".to_owned())),
+        None if is_headless(client).await? => {
+            Some((Sequence(1), "a chain's recorded end is not there".to_owned()))
+        }
         None => None,
     };
     Ok(ChainReport { entries: walk.entries, broken })

@@ -213,7 +213,9 @@ pub(crate) fn verify(connection: &Connection, scope: &Scope) -> Result<ChainRepo
     let mut walk = Walk { entries: 0, last: Digest::ZERO, states: States::new() };
     let broken = match head(&snapshot, scope)? {
         Some(head) => walk.along(&snapshot, scope, head)?,
-        None if is_headless(&snapshot)? => Some((Sequence(1), "a chain's recorded end is not there".to_owned())),
+        None if is_headless(&snapshot)? => {
+            Some((Sequence(1), "a chain's recorded end is not there".to_owned()))
+        }
         None => None,
     };
     Ok(ChainReport { entries: walk.entries, broken })
@@ -292,7 +294,8 @@ impl Walk {
     }
 
     fn hold_sum(&self, head: Head) -> Broken {
-        let wrong = || (Sequence(self.entries), "the chain's end says something else about the states".to_owned());
+        let wrong =
+            || (Sequence(self.entries), "the chain's end says something else about the states".to_owned());
         (head.states != Sum::of(&self.states)).then(wrong)
     }
 

@@ -9,7 +9,7 @@ use sandpiper_engine::state::States;
 use sandpiper_engine::store::{Condition, Draft, EntryQuery, StepMark};
 use sandpiper_engine::suggest::nearest;
 
-use super::{Opened, Sandpiper, Select, reason_given};
+use super::{Opened, Sandpiper, Select, no_entry, reason_given};
 use crate::report::{EntriesReport, EntryReport, Finished, Issue, IssuesReport};
 use crate::run::journal;
 
@@ -55,7 +55,8 @@ impl Sandpiper {
         let mut issues = Vec::new();
         for (stage, planned) in &planned {
             if id.is_none_or(|id| planned.change.id.as_str() == id) {
-                let Some(newest) = self.newest_entry(&opened, planned).await? else { continue };
+                let newest = self.newest_entry(&opened, planned).await?;
+                let newest = newest.ok_or_else(|| no_entry(&planned.change.id))?;
                 let error = self.failure(&opened, &newest).await?;
                 let marks = opened.systems.store().steps(&self.scope(), &planned.change.id).await?;
                 let item = opened.changes.item(&planned.change.id);
@@ -70,8 +71,8 @@ impl Sandpiper {
         }
     }
 
-    /// The changes that a person may settle so: those that need one; and to take back what a person said, those that
-    /// count as applied because of that.
+    /// The changes that a person may settle so: those that need one; those whose undo went wrong, whatever is still
+    /// there of them; and to take back what a person said, those that count as applied because of that.
     fn settled_by_a_person(
         &self,
         opened: &Opened,
@@ -79,11 +80,12 @@ impl Sandpiper {
     ) -> Result<Vec<(StageName, Planned)>, Fault> {
         let mut planned = self.all(opened)?;
         planned.retain(|(_, planned)| {
-            let said = planned
-                .state
-                .as_ref()
-                .is_some_and(|state| matches!(state.state, State::Baselined | State::MarkedApplied));
-            planned.needs_person || (said && resolution == Resolution::RolledBack)
+            let may = match planned.state.as_ref().map(|state| state.state) {
+                Some(State::UndoFailed) => !matches!(resolution, Resolution::Resume { .. }),
+                Some(State::Baselined | State::MarkedApplied) => resolution == Resolution::RolledBack,
+                _ => false,
+            };
+            planned.needs_person || may
         });
         Ok(planned)
     }

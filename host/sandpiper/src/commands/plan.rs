@@ -7,7 +7,8 @@ use sandpiper_engine::change::ChangeId;
 use sandpiper_engine::fault::Fault;
 use sandpiper_engine::plan::{Action, Plan, Planned};
 
-use super::{Sandpiper, Select};
+use super::apply::nothing_can_start;
+use super::{Sandpiper, Select, needs_person, pending};
 use crate::config::Config;
 use crate::report::{Exit, Finished, PlanAction, PlanChange, PlanReport, PlanStage};
 use crate::run::idle;
@@ -32,8 +33,11 @@ impl Sandpiper {
     }
 
     async fn planned(&self, select: &Select) -> Result<Finished<PlanReport>, Fault> {
-        let (opened, _, mut plan) = self.open_and_plan(select).await?;
+        let (opened, selection, mut plan) = self.open_and_plan(select).await?;
         let readied = self.readied(&opened, &plan).await?;
+        if let Some(fault) = nothing_can_start(&plan, &selection) {
+            return Err(fault);
+        }
         let missing = self.missing(&opened, select, &plan).await?;
         missing.leave_out(&mut plan.deviations);
         let mut checked = Vec::new();
@@ -55,7 +59,12 @@ impl Sandpiper {
             (.., 0) => Exit::Done,
             _ => Exit::Pending,
         };
-        Ok(Finished { exit, error: refusal.filter(|_| !blocked), warnings, body: report })
+        let error = match exit {
+            Exit::Manual => Some(needs_person(plan.stages.iter().flat_map(|stage| &stage.changes))),
+            Exit::Pending => Some(pending(report.pending)),
+            _ => refusal,
+        };
+        Ok(Finished { exit, error, warnings, body: report })
     }
 }
 
@@ -88,6 +97,8 @@ fn change(planned: &Planned, ready: Option<&Arc<Ready>>) -> PlanChange {
         name: planned.change.name.to_string(),
         target_system: planned.change.target_system.as_str().to_owned(),
         action,
+        left_out: planned.action == Action::Exclude,
+        again: planned.action == Action::Apply && !planned.pending,
         mode,
         attempts: ready.map_or(0, |ready| ready.retry.map_or(1, |retry| retry.attempts)),
         reason,

@@ -1,6 +1,7 @@
 //! `audit`: the trail, read in several ways, proved, and pruned of what nothing needs.
 
 mod export;
+mod parts;
 mod prune;
 mod show;
 mod verify;
