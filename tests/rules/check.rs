@@ -12,7 +12,11 @@ fn what_is_not_ok_says_why() {
         assert!(project.run(&format!("{line} -q")).exits(3).stderr.contains("1 change is pending"));
     }
     assert!(project.json("plan").exits(0).at("/error").is_null());
-    project.direct_sql("changes/_0001__A", "a", "CREATE TABLE a (n INTEGER);\nINSERT INTO nowhere VALUES (1);");
+    project.direct_sql(
+        "changes/_0001__A",
+        "a",
+        "CREATE TABLE a (n INTEGER);\nINSERT INTO nowhere VALUES (1);",
+    );
     project.json("apply").exits(4);
     for line in ["status --check", "plan --check"] {
         let outcome = project.json(line).exits(4);
@@ -69,7 +73,10 @@ fn what_a_stage_did_not_reach_says_why() {
     let project = two_stages();
     project.json("apply --to a").exits(0);
     project.write("sandpiper.yaml", project.read("sandpiper.yaml").replace("store: target\n", ""));
-    project.write("sandpiper.yaml", project.read("sandpiper.yaml").replace("path: target.db", "path: nowhere/target.db"));
+    project.write(
+        "sandpiper.yaml",
+        project.read("sandpiper.yaml").replace("path: target.db", "path: nowhere/target.db"),
+    );
     let outcome = project.json("apply").exits(7);
     let reason = outcome.of("a", "reason");
     assert!(reason.starts_with("its stage did not get that far"), "{outcome}");
@@ -83,7 +90,8 @@ fn a_plan_counts_what_takes_no_part_and_what_runs_again_apart() {
         "id: x\nauthor: tests\ntarget-system: target\ntemplate: sql\nwhen: environment == 'prod'\napply: SELECT 1;\n",
     );
     project.applied();
-    let told = |project: &Project| project.run("plan").exits(0).stdout.lines().last().unwrap_or_default().to_owned();
+    let told =
+        |project: &Project| project.run("plan").exits(0).stdout.lines().last().unwrap_or_default().to_owned();
     assert_eq!(told(&project), "nothing to do: 2 applied, 1 left out");
     project.write(
         "data/_0003__Y.yaml",

@@ -44,7 +44,10 @@ fn nothing_is_decided_by_a_damaged_table_of_states() {
             let outcome = project.json(line).exits(6);
             assert_eq!(outcome.error(), "audit::broken", "{statement}\n{outcome}");
         }
-        assert_eq!((project.tables(), project.rows("SELECT n FROM a")), (vec!["a".to_owned()], vec!["1".into()]));
+        assert_eq!(
+            (project.tables(), project.rows("SELECT n FROM a")),
+            (vec!["a".to_owned()], vec!["1".into()])
+        );
         project.json("audit verify").exits(6);
     }
 }
@@ -52,7 +55,10 @@ fn nothing_is_decided_by_a_damaged_table_of_states() {
 #[test]
 fn a_missing_entry_is_damage_and_no_bug_of_ours() {
     let project = project();
-    tamper(&project, "DELETE FROM sandpiper_entry WHERE instr(body, '\"change_id\":\"a\"') AND instr(body, '\"state\":\"applied\"')");
+    tamper(
+        &project,
+        "DELETE FROM sandpiper_entry WHERE instr(body, '\"change_id\":\"a\"') AND instr(body, '\"state\":\"applied\"')",
+    );
     for line in ["undo --to a", "undo a --only", "status", "audit verify"] {
         let outcome = project.json(line);
         if line == "undo --to a" {
@@ -68,14 +74,21 @@ fn a_missing_entry_is_damage_and_no_bug_of_ours() {
 #[test]
 fn damaged_artifacts_and_calls_are_found_by_verify() {
     for (statement, shows) in [
-        ("UPDATE sandpiper_artifact SET body = x'00' WHERE rowid = (SELECT min(rowid) FROM sandpiper_artifact)", ""),
+        (
+            "UPDATE sandpiper_artifact SET body = x'00' WHERE rowid = (SELECT min(rowid) FROM sandpiper_artifact)",
+            "",
+        ),
         ("UPDATE sandpiper_entry SET calls = x'00' WHERE sequence = 4", "audit show b --calls"),
     ] {
         let project = project();
         project.json("audit verify").exits(0);
         tamper(&project, statement);
         let verified = project.json("audit verify").exits(6);
-        assert_eq!((verified.error(), verified.at("/valid")), ("audit::broken".to_owned(), false.into()), "{verified}");
+        assert_eq!(
+            (verified.error(), verified.at("/valid")),
+            ("audit::broken".to_owned(), false.into()),
+            "{verified}"
+        );
         assert!(verified.at("/first_broken").as_u64().is_some(), "{verified}");
         if !shows.is_empty() {
             project.json(shows).exits(6);
@@ -87,7 +100,11 @@ fn damaged_artifacts_and_calls_are_found_by_verify() {
 fn calls_that_an_entry_does_not_count_are_found_by_verify() {
     let project = Project::marked();
     project.sql("changes/_0001__A", "a", "CREATE TABLE a (n INTEGER);");
-    project.sql("changes/_0002__B", "b", "INSERT INTO a VALUES (1);\nINSERT INTO a VALUES (2);\nINSERT INTO a VALUES (3);");
+    project.sql(
+        "changes/_0002__B",
+        "b",
+        "INSERT INTO a VALUES (1);\nINSERT INTO a VALUES (2);\nINSERT INTO a VALUES (3);",
+    );
     project.applied();
     let with_calls = "SELECT max(sequence) FROM sandpiper_entry WHERE calls IS NOT NULL";
     let first = "SELECT min(sequence) FROM sandpiper_entry WHERE calls IS NOT NULL";

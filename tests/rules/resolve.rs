@@ -118,7 +118,11 @@ fn a_person_may_say_that_what_could_not_be_undone_was_never_there() {
         let project = Project::marked();
         let body = "-- apply\nCREATE TABLE a (n INTEGER);\n-- rollback\nDROP TABLE a;";
         if resolved {
-            project.direct_sql("changes/_0001__A", "a", "CREATE TABLE x (n INTEGER);\nINSERT INTO nowhere VALUES (1);");
+            project.direct_sql(
+                "changes/_0001__A",
+                "a",
+                "CREATE TABLE x (n INTEGER);\nINSERT INTO nowhere VALUES (1);",
+            );
             project.json("apply").exits(4);
             project.json("issue resolve a --applied --reason \"taken for granted\"").exits(0);
             project.sql("changes/_0001__A", "a", body);

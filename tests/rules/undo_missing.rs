@@ -114,7 +114,11 @@ fn what_a_later_change_may_build_on_is_not_taken_back_from_below() {
     let project = Project::shared();
     project.configure("policy: { on-missing: undo }");
     table(&project, "changes/_0001__A", "a");
-    project.sql("changes/_0002__B", "b", "-- apply\nCREATE VIEW b AS SELECT n FROM a;\n-- rollback\nDROP VIEW b;");
+    project.sql(
+        "changes/_0002__B",
+        "b",
+        "-- apply\nCREATE VIEW b AS SELECT n FROM a;\n-- rollback\nDROP VIEW b;",
+    );
     project.applied();
     project.remove("changes/_0001__A.sql");
     for line in ["apply --allow-undo", "apply --dry-run --allow-undo"] {

@@ -80,8 +80,10 @@ fn change(table: &mut Table, change: &StatusChange) {
 
 /// Whether it failed when it was applied again, and what was applied before still counts.
 fn counts_earlier(change: &StatusChange) -> bool {
-    let is_a_failure =
-        matches!(change.state, Some(State::RolledBack | State::Failed | State::RollbackFailed | State::Started));
+    let is_a_failure = matches!(
+        change.state,
+        Some(State::RolledBack | State::Failed | State::RollbackFailed | State::Started)
+    );
     is_a_failure && change.applied_at.is_some()
 }
 
