@@ -107,3 +107,14 @@ fn a_file_that_was_moved_and_edited_is_accepted_where_it_was_and_the_move_noted(
     project.applied();
     assert_eq!(project.history("a"), ["started", "applied", "applied", "null"]);
 }
+
+#[test]
+fn the_artifact_that_is_shown_is_what_ran() {
+    let project = Project::shared();
+    project.sql("changes/_0001__A", "a", "CREATE TABLE a (n INTEGER);");
+    project.applied();
+    project.sql("changes/_0001__A", "a", "CREATE TABLE a (n INTEGER, other TEXT);");
+    project.json("accept a --reason \"it is meant\"").exits(0);
+    project.json("audit show a --artifact ran.sql").exits(0);
+    assert!(!project.read("ran.sql").contains("other"));
+}

@@ -111,3 +111,31 @@ fn releasing_a_free_lock_raises_the_token_and_is_audited() {
     assert!(audit.stdout.contains("to see it"), "{audit}");
     assert_eq!(project.json("audit verify").exits(0).at("/valid"), true);
 }
+
+#[test]
+fn a_person_may_say_that_what_could_not_be_undone_was_never_there() {
+    for resolved in [false, true] {
+        let project = Project::marked();
+        let body = "-- apply\nCREATE TABLE a (n INTEGER);\n-- rollback\nDROP TABLE a;";
+        if resolved {
+            project.direct_sql(
+                "changes/_0001__A",
+                "a",
+                "CREATE TABLE x (n INTEGER);\nINSERT INTO nowhere VALUES (1);",
+            );
+            project.json("apply").exits(4);
+            project.json("issue resolve a --applied --reason \"taken for granted\"").exits(0);
+            project.sql("changes/_0001__A", "a", body);
+            project.json("accept a --reason \"it is another one\"").exits(0);
+        } else {
+            project.sql("changes/_0001__A", "a", body);
+            project.json("baseline --reason \"it should be there\"").exits(0);
+        }
+        let undone = project.json("undo a --working-copy");
+        assert!(undone.code == 1 || undone.code == 4, "{undone}");
+        assert_eq!(project.state("a"), "undo-failed");
+        project.json("issue resolve a --rolled-back --reason \"it never was\"").exits(0);
+        assert_eq!(project.applied().of("a", "outcome"), "applied");
+        assert!(project.tables().contains(&"a".to_owned()));
+    }
+}

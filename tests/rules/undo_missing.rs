@@ -108,3 +108,51 @@ fn a_missing_change_without_rollback_is_a_problem_before_anything_runs() {
     assert_eq!(project.json("apply --allow-undo").exits(2).error(), "change::no-rollback");
     assert_eq!(project.tables(), ["a"]);
 }
+
+#[test]
+fn what_a_later_change_may_build_on_is_not_taken_back_from_below() {
+    let project = Project::shared();
+    project.configure("policy: { on-missing: undo }");
+    table(&project, "changes/_0001__A", "a");
+    project.sql(
+        "changes/_0002__B",
+        "b",
+        "-- apply\nCREATE VIEW b AS SELECT n FROM a;\n-- rollback\nDROP VIEW b;",
+    );
+    project.applied();
+    project.remove("changes/_0001__A.sql");
+    for line in ["apply --allow-undo", "apply --dry-run --allow-undo"] {
+        let outcome = project.json(line).exits(2);
+        assert_eq!(outcome.error(), "usage");
+        assert!(outcome.text("/error/message").contains("`b`"), "{outcome}");
+    }
+    assert_eq!((project.tables(), project.state("a")), (vec!["a".to_owned()], "applied".to_owned()));
+    assert!(project.run("apply").exits(0).stderr.contains("--allow-undo"));
+    project.json("undo b").exits(0);
+    project.remove("changes/_0002__B.sql");
+    assert_eq!(project.json("apply --allow-undo").exits(0).of("a", "outcome"), "undone");
+}
+
+#[test]
+fn what_is_applied_again_and_again_is_not_in_the_way() {
+    let project = Project::shared();
+    project.configure("policy: { on-missing: undo }");
+    table(&project, "changes/_0001__A", "a");
+    project.write(
+        "changes/_0002__V.yaml",
+        "id: v\nauthor: tests\ntarget-system: target\ntemplate: sql\ncadence: always\napply: SELECT 1;\n",
+    );
+    project.applied();
+    project.remove("changes/_0001__A.sql");
+    assert_eq!(project.json("apply --allow-undo").exits(0).of("a", "outcome"), "undone");
+}
+
+#[test]
+fn what_waits_for_a_missing_change_that_stays_says_so() {
+    let project = older_release();
+    sandpiper_tests::open(&project.path("target.db"))
+        .execute_batch("CREATE TRIGGER keep BEFORE DELETE ON b BEGIN SELECT raise(ABORT, 'kept'); END")
+        .unwrap();
+    let outcome = project.json("apply --allow-undo").exits(1);
+    assert!(outcome.of("c", "reason").contains("could not be taken back"), "{outcome}");
+}

@@ -9,6 +9,8 @@ use sandpiper_engine::scope::Scope;
 use sandpiper_engine::state::{ChangeState, Forgotten, States};
 use sandpiper_engine::store::{AppendError, Condition, Draft, Lease, StoreError};
 
+use crate::sum::Sum;
+
 /// The end of a chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Head {
@@ -16,11 +18,13 @@ pub(crate) struct Head {
     pub(crate) sequence: Sequence,
     /// That entry's hash.
     pub(crate) hash: Digest,
+    /// The sum of the states.
+    pub(crate) states: Sum,
 }
 
 impl Head {
     /// That of a chain without entries.
-    pub(crate) const EMPTY: Self = Self { sequence: Sequence(0), hash: Digest::ZERO };
+    pub(crate) const EMPTY: Self = Self { sequence: Sequence(0), hash: Digest::ZERO, states: Sum::EMPTY };
 }
 
 /// A stored entry.
@@ -90,9 +94,11 @@ pub(crate) fn link(
             .map_err(StoreError::Refused)?;
         let forgotten = record.state.map(|state| ChangeState::forgets(before, state));
         let state = ChangeState::after(before, &entry);
+        // Of a note about what has no entry there is none, before and after.
+        linked.head.states.replace(before, state.as_ref());
         linked.states.extend(state.map(|state| (id.clone(), state)));
         linked.cleared.extend(forgotten.map(|forgotten| (id.clone(), forgotten)));
-        linked.head = Head { sequence, hash: entry.hash };
+        linked.head = Head { sequence, hash: entry.hash, ..linked.head };
         linked.links.push(NewLink { link: Link { sequence, hash: entry.hash, text }, calls: calls.clone() });
         linked.entries.push(Some(entry));
     }
@@ -144,7 +150,11 @@ impl<'a> Walk<'a> {
 
     /// Holds what was walked against the chain's recorded end and the table of states.
     pub(crate) fn end(&self, head: Head, found: Result<States, StoreError>) -> Broken {
-        self.ends_at(head).or_else(|| self.hold_against(found))
+        let wrong =
+            || (Sequence(self.entries), "the chain's end says something else about the states".to_owned());
+        self.ends_at(head)
+            .or_else(|| self.hold_against(found))
+            .or_else(|| (head.states != Sum::of(&self.states)).then(wrong))
     }
 
     fn ends_at(&self, head: Head) -> Broken {

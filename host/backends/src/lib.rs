@@ -25,6 +25,7 @@ pub mod postgres;
 mod pruning;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+mod sum;
 
 /// A kind of system, as the configuration names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

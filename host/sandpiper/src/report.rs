@@ -234,6 +234,10 @@ pub struct PlanChange {
     pub target_system: String,
     /// What would be done.
     pub action: PlanAction,
+    /// Whether it takes no part because its condition does not hold.
+    pub left_out: bool,
+    /// Whether it is applied, and its cadence has it applied again.
+    pub again: bool,
     /// In which mode; of a change that is left alone the recorded one.
     pub mode: Option<Mode>,
     /// How often at most it would be tried; 0 where it would not.

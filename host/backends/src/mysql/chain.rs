@@ -12,23 +12,28 @@ use super::errors::Failure;
 use super::lease::{self, scope_parts};
 use super::{progress, schema, states};
 use crate::chain::{Broken, Head, Link, Linked, NewLink, Walk, link};
+use crate::sum::{End, Sum};
 
-const HEAD: &str = "SELECT id, sequence, hash,
+const HEAD: &str = "SELECT id, sequence, hash, states,
          EXISTS (SELECT 1 FROM sandpiper_checkpoint AS kept WHERE kept.chain = head.id)
          OR EXISTS (SELECT 1 FROM sandpiper_step AS step WHERE step.chain = head.id)
      FROM sandpiper_chain AS head WHERE service = ? AND environment = ? AND tenant = ?";
 /// Here two hosts meet: whoever has the row appends, whoever waits for it reads afterwards what was appended.
-const LOCK: &str = "SELECT id, sequence, hash,
+const LOCK: &str = "SELECT id, sequence, hash, states,
          EXISTS (SELECT 1 FROM sandpiper_checkpoint AS kept WHERE kept.chain = head.id)
          OR EXISTS (SELECT 1 FROM sandpiper_step AS step WHERE step.chain = head.id)
      FROM sandpiper_chain AS head WHERE service = ? AND environment = ? AND tenant = ? FOR UPDATE";
-const NEW: &str = "INSERT INTO sandpiper_chain (service, environment, tenant, sequence, hash)
-     VALUES (?, ?, ?, 0, ?) ON DUPLICATE KEY UPDATE sequence = sequence";
+const NEW: &str = "INSERT INTO sandpiper_chain (service, environment, tenant, sequence, hash, states)
+     VALUES (?, ?, ?, 0, ?, ?) ON DUPLICATE KEY UPDATE sequence = sequence";
 const INSERT: &str =
     "INSERT INTO sandpiper_entry (chain, sequence, hash, body, calls) VALUES (?, ?, ?, ?, ?)";
-const MOVE: &str = "UPDATE sandpiper_chain SET sequence = ?, hash = ? WHERE id = ?";
+const MOVE: &str = "UPDATE sandpiper_chain SET sequence = ?, hash = ?, states = ? WHERE id = ?";
 const HOLDS: &str = "SELECT hash FROM sandpiper_entry WHERE sequence = ? AND chain = (
          SELECT id FROM sandpiper_chain WHERE service = ? AND environment = ? AND tenant = ?)";
+const END: &str = "SELECT head.sequence, head.hash, head.states, last.hash
+     FROM sandpiper_chain AS head LEFT JOIN sandpiper_entry AS last
+         ON last.chain = head.id AND last.sequence = head.sequence
+     WHERE service = ? AND environment = ? AND tenant = ?";
 const ORPHAN: &str = "SELECT chain FROM sandpiper_entry
      WHERE chain NOT IN (SELECT id FROM sandpiper_chain) LIMIT 1";
 const WALK: &str = "SELECT sequence, hash, body FROM sandpiper_entry WHERE chain = ? AND sequence > ?
@@ -78,8 +83,13 @@ pub(crate) struct Row {
 }
 
 fn row(row: &Cells) -> Result<Row, Failure> {
-    let head = Head { sequence: Sequence(row.number(1)?), hash: states::digest(row, 2)? };
-    Ok(Row { id: row.number(0)?, head, in_progress: row.flag(3)? })
+    let (hash, states) = (states::digest(row, 2)?, sum(row, 3)?);
+    let head = Head { sequence: Sequence(row.number(1)?), hash, states };
+    Ok(Row { id: row.number(0)?, head, in_progress: row.flag(4)? })
+}
+
+fn sum(row: &Cells, column: usize) -> Result<Sum, Failure> {
+    states::digest(row, column).map(|bytes| Sum::from(*bytes.as_bytes()))
 }
 
 /// Appends entries, all or none, within a transaction of the caller's.
@@ -161,6 +171,7 @@ async fn linked(
 fn new_chain(scope: &Scope) -> Statement<'_> {
     let mut arguments = scope_parts(scope);
     arguments.push(Argument::Bytes(Head::EMPTY.hash.as_bytes().as_slice().into()));
+    arguments.push(Argument::Bytes(Head::EMPTY.states.as_bytes().into()));
     Statement::new(NEW, arguments)
 }
 
@@ -183,8 +194,9 @@ fn written<'a>(row: &Row, linked: &'a Linked) -> Vec<Statement<'a>> {
         let cleared = linked.cleared.iter();
         statements.extend(cleared.flat_map(|(change, what)| progress::clear(id, change, *what)));
     }
-    let end: [Argument<'a>; 3] =
-        [linked.head.sequence.0.into(), linked.head.hash.as_bytes().as_slice().into(), id.into()];
+    let Head { sequence, hash, states } = &linked.head;
+    let end: [Argument<'a>; 4] =
+        [sequence.0.into(), hash.as_bytes().as_slice().into(), states.as_bytes().into(), id.into()];
     statements.push(Statement::new(MOVE, end));
     statements
 }
@@ -292,6 +304,22 @@ impl From<Failure> for EntriesError {
     }
 }
 
+/// Whether entries have lost the head of their chain.
+pub(crate) async fn is_headless(client: &mut Client) -> Result<bool, Failure> {
+    Ok(!client.one(ORPHAN, Vec::new()).await?.rows.is_empty())
+}
+
+/// The statement that reads what the head of a chain says of what is read beside it.
+pub(crate) fn recorded_end(scope: &Scope) -> Statement<'_> {
+    Statement::new(END, scope_parts(scope))
+}
+
+/// What [`recorded_end`] answered.
+pub(crate) fn read_end(row: &Cells) -> Result<End, Failure> {
+    let found = row.optional(3)?.map(|_| states::digest(row, 3)).transpose()?;
+    Ok(End { sequence: Sequence(row.number(0)?), hash: states::digest(row, 1)?, states: sum(row, 2)?, found })
+}
+
 /// Walks a chain, and holds it against its head and the table of states: all as they are at one moment.
 pub(crate) async fn verify(client: &mut Client, scope: &Scope) -> Result<ChainReport, Failure> {
     client.batch(&schema::begin_looking()).await?;
@@ -306,9 +334,8 @@ async fn walked(client: &mut Client, scope: &Scope) -> Result<ChainReport, Failu
         Some(head) => along(client, scope, &head, &mut walk).await?,
         // A scope without a head has no entries; entries without a head have lost it.
         None => {
-            let orphan = client.one(ORPHAN, Vec::new()).await?;
             let lost = || (Sequence(1), "a chain's recorded end is not there".to_owned());
-            orphan.rows.first().map(|_| lost())
+            is_headless(client).await?.then(lost)
         }
     };
     Ok(ChainReport { entries: walk.entries, broken })

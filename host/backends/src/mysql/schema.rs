@@ -6,7 +6,7 @@
 use sandpiper_engine::store::StoreError;
 
 use super::arguments::{Argument, Statement};
-use super::client::Client;
+use super::client::{Answer, Client};
 use super::errors::{Explain as _, Failure, number};
 
 /// Names are compared byte by byte; four of them fit into one key.
@@ -31,6 +31,7 @@ const MIGRATIONS: [&[&str]; 1] = [&[
          tenant varchar(190) NOT NULL,
          sequence bigint NOT NULL,
          hash binary(32) NOT NULL,
+         states binary(32) NOT NULL,
          UNIQUE KEY scope (service, environment, tenant)"
     ),
     // `body` is the text that was hashed; `calls` is in no hash, and goes when it is pruned.
@@ -158,6 +159,20 @@ async fn unlock(client: &mut Client) {
 pub(crate) async fn roll_back(client: &mut Client) {
     if client.lost().is_none() && client.one("ROLLBACK", Vec::new()).await.is_err() {
         client.abandon("a transaction could not be rolled back");
+    }
+}
+
+/// The answers to a transaction; one that went wrong is taken back.
+pub(crate) async fn rolled_back_unless(
+    client: &mut Client,
+    statements: &[Statement<'_>],
+) -> Result<Vec<Answer>, Failure> {
+    match client.batch(statements).await {
+        Ok(answers) => Ok(answers),
+        Err(failure) => {
+            roll_back(client).await;
+            Err(failure)
+        }
     }
 }
 

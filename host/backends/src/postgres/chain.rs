@@ -11,29 +11,42 @@ use super::lease::{self, scope_parts};
 use super::{progress, schema, states};
 use crate::chain::{Broken, Head, Link, Linked, NewLink, Walk, end_fits, link};
 use crate::crash;
+use crate::sum::{End, Sum};
 
-const HEAD: &str = "SELECT id, sequence, hash,
+const HEAD: &str = "SELECT id, sequence, hash, states,
          EXISTS (SELECT 1 FROM sandpiper.sandpiper_checkpoint AS kept WHERE kept.chain = head.id)
          OR EXISTS (SELECT 1 FROM sandpiper.sandpiper_step AS step WHERE step.chain = head.id)
      FROM sandpiper.sandpiper_chain AS head WHERE service = $1 AND environment = $2 AND tenant = $3";
 /// Here two hosts meet: whoever has the row appends, whoever waits for it reads afterwards what was appended.
-const LOCK: &str = "SELECT id, sequence, hash,
+const LOCK: &str = "SELECT id, sequence, hash, states,
          EXISTS (SELECT 1 FROM sandpiper.sandpiper_checkpoint AS kept WHERE kept.chain = head.id)
          OR EXISTS (SELECT 1 FROM sandpiper.sandpiper_step AS step WHERE step.chain = head.id)
      FROM sandpiper.sandpiper_chain AS head WHERE service = $1 AND environment = $2 AND tenant = $3 FOR UPDATE OF head";
-const NEW: &str = "INSERT INTO sandpiper.sandpiper_chain (service, environment, tenant, sequence, hash)
-     VALUES ($1, $2, $3, 0, $4) ON CONFLICT (service, environment, tenant) DO NOTHING";
+const NEW: &str =
+    "INSERT INTO sandpiper.sandpiper_chain (service, environment, tenant, sequence, hash, states)
+     VALUES ($1, $2, $3, 0, $4, $5) ON CONFLICT (service, environment, tenant) DO NOTHING";
 const INSERT: &str =
     "INSERT INTO sandpiper.sandpiper_entry (chain, sequence, hash, body, calls) VALUES ($1, $2, $3, $4, $5)";
-const MOVE: &str = "UPDATE sandpiper.sandpiper_chain SET sequence = $2, hash = $3 WHERE id = $1";
+const MOVE: &str = "UPDATE sandpiper.sandpiper_chain SET sequence = $2, hash = $3, states = $4 WHERE id = $1";
 const HOLDS: &str = "SELECT hash FROM sandpiper.sandpiper_entry WHERE sequence = $4 AND chain = (
          SELECT id FROM sandpiper.sandpiper_chain WHERE service = $1 AND environment = $2 AND tenant = $3)";
 const CALLS: &str = "SELECT sequence, calls FROM sandpiper.sandpiper_entry
      WHERE calls IS NOT NULL AND sequence = ANY ($4::bigint[]) AND chain = (
          SELECT id FROM sandpiper.sandpiper_chain WHERE service = $1 AND environment = $2 AND tenant = $3)
      ORDER BY sequence";
-const ORPHAN: &str = "SELECT chain FROM sandpiper.sandpiper_entry
-     WHERE chain NOT IN (SELECT id FROM sandpiper.sandpiper_chain) LIMIT 1";
+/// From chain to chain, not from entry to entry.
+const ORPHAN: &str = "WITH RECURSIVE written (chain) AS (
+         SELECT pg_catalog.min(chain) FROM sandpiper.sandpiper_entry
+         UNION ALL
+         SELECT (SELECT pg_catalog.min(chain) FROM sandpiper.sandpiper_entry AS entry
+             WHERE entry.chain OPERATOR(pg_catalog.>) written.chain)
+         FROM written WHERE written.chain IS NOT NULL)
+     SELECT chain FROM written WHERE chain IS NOT NULL
+         AND chain NOT IN (SELECT id FROM sandpiper.sandpiper_chain) LIMIT 1";
+const END: &str = "SELECT head.sequence, head.hash, head.states, last.hash
+     FROM sandpiper.sandpiper_chain AS head LEFT JOIN sandpiper.sandpiper_entry AS last
+         ON last.chain = head.id AND last.sequence = head.sequence
+     WHERE service = $1 AND environment = $2 AND tenant = $3";
 const LAST: &str = "SELECT sequence, hash, body FROM sandpiper.sandpiper_entry
      WHERE chain = $1 AND sequence >= $2 ORDER BY sequence";
 const WALK: &str =
@@ -86,8 +99,13 @@ pub(crate) struct Row {
 }
 
 fn row(row: &Cells) -> Result<Row, Failure> {
-    let head = Head { sequence: Sequence(row.number(1)?), hash: states::digest(row, 2)? };
-    Ok(Row { id: row.number(0)?, head, in_progress: row.flag(3)? })
+    let (hash, states) = (states::digest(row, 2)?, sum(row, 3)?);
+    let head = Head { sequence: Sequence(row.number(1)?), hash, states };
+    Ok(Row { id: row.number(0)?, head, in_progress: row.flag(4)? })
+}
+
+fn sum(row: &Cells, column: usize) -> Result<Sum, Failure> {
+    states::digest(row, column).map(|bytes| Sum::from(*bytes.as_bytes()))
 }
 
 /// Appends entries, all or none, within a transaction of the caller's.
@@ -175,6 +193,7 @@ async fn linked(
 fn new_chain(scope: &Scope) -> Statement<'_> {
     let mut arguments = scope_parts(scope);
     arguments.push(Argument::Bytes(Head::EMPTY.hash.as_bytes()));
+    arguments.push(Argument::Bytes(Head::EMPTY.states.as_bytes()));
     Statement::new(NEW, arguments)
 }
 
@@ -197,8 +216,9 @@ fn written<'a>(row: &Row, linked: &'a Linked) -> Vec<Statement<'a>> {
         let cleared = linked.cleared.iter();
         statements.extend(cleared.flat_map(|(change, what)| progress::clear(id, change, *what)));
     }
-    let end: [Argument<'a>; 3] =
-        [id.into(), linked.head.sequence.0.into(), linked.head.hash.as_bytes().as_slice().into()];
+    let Head { sequence, hash, states } = &linked.head;
+    let end: [Argument<'a>; 4] =
+        [id.into(), sequence.0.into(), hash.as_bytes().as_slice().into(), states.as_bytes().into()];
     statements.push(Statement::new(MOVE, end));
     statements
 }
@@ -301,9 +321,25 @@ impl From<Failure> for EntriesError {
     }
 }
 
+/// Whether entries have lost the head of their chain.
+pub(crate) async fn is_headless(client: &mut Client) -> Result<bool, Failure> {
+    Ok(!client.one(ORPHAN, Vec::new()).await?.rows.is_empty())
+}
+
+/// The statement that reads what the head of a chain says of what is read beside it.
+pub(crate) fn recorded_end(scope: &Scope) -> Statement<'_> {
+    Statement::new(END, scope_parts(scope))
+}
+
+/// What [`recorded_end`] answered.
+pub(crate) fn read_end(row: &Cells) -> Result<End, Failure> {
+    let found = row.optional(3)?.map(|_| states::digest(row, 3)).transpose()?;
+    Ok(End { sequence: Sequence(row.number(0)?), hash: states::digest(row, 1)?, states: sum(row, 2)?, found })
+}
+
 /// Walks a chain, and holds it against its head and the table of states: all as they are at one moment.
 pub(crate) async fn verify(client: &mut Client, scope: &Scope) -> Result<ChainReport, Failure> {
-    client.one("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", Vec::new()).await?;
+    client.one(schema::LOOK, Vec::new()).await?;
     let report = walked(client, scope).await;
     schema::roll_back(client).await;
     report
@@ -320,14 +356,13 @@ async fn walked(client: &mut Client, scope: &Scope) -> Result<ChainReport, Failu
 
 /// A scope without a head has no entries; entries without a head have lost it.
 async fn headless(client: &mut Client) -> Result<Broken, Failure> {
-    let orphan = client.one(ORPHAN, Vec::new()).await?;
     let lost = || (Sequence(1), "a chain's recorded end is not there".to_owned());
-    Ok(orphan.rows.first().map(|_| lost()))
+    Ok(is_headless(client).await?.then(lost))
 }
 
 /// Whether the newest entry fits the one before it and the recorded end; how many entries there are.
 pub(crate) async fn end(client: &mut Client, scope: &Scope) -> Result<ChainReport, Failure> {
-    client.one("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", Vec::new()).await?;
+    client.one(schema::LOOK, Vec::new()).await?;
     let report = ended(client, scope).await;
     schema::roll_back(client).await;
     report

@@ -2,7 +2,7 @@
 
 use sandpiper_engine::store::StoreError;
 
-use super::client::{Argument, Client, Statement};
+use super::client::{Answer, Argument, Client, Statement};
 use super::errors::{Explain as _, Failure};
 use crate::crash;
 
@@ -12,7 +12,7 @@ const MIGRATIONS: [&[&str]; 1] = [&[
          name text PRIMARY KEY,
          value text NOT NULL
      )",
-    // The head of each scope's chain. No tenant is the empty text.
+    // The head of each scope's chain. No tenant is the empty text; `states` is the sum of the states (`sum.rs`).
     "CREATE TABLE sandpiper.sandpiper_chain (
          id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
          service text NOT NULL,
@@ -20,6 +20,7 @@ const MIGRATIONS: [&[&str]; 1] = [&[
          tenant text NOT NULL,
          sequence bigint NOT NULL,
          hash bytea NOT NULL,
+         states bytea NOT NULL,
          UNIQUE (service, environment, tenant)
      )",
     // `body` is the text that was hashed; `calls` is in no hash, and goes when it is pruned.
@@ -98,6 +99,9 @@ const MIGRATIONS: [&[&str]; 1] = [&[
 /// The version that this host makes, and the newest that it knows.
 pub(crate) const VERSION: usize = MIGRATIONS.len();
 
+/// Begins a look at several tables as they are at one moment.
+pub(crate) const LOOK: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
 /// The number of the lock under which the schema is made and moved, of the transaction alone.
 const LOCK: &str = "SELECT pg_catalog.pg_advisory_xact_lock(8317424961203375218)";
 const MAKE: &str = "CREATE SCHEMA IF NOT EXISTS sandpiper";
@@ -113,7 +117,7 @@ pub(crate) async fn make(client: &mut Client, tables: &[&str]) -> Result<(), Fai
     begin(client).await?;
     let mut statements: Vec<Statement<'_>> = tables.iter().map(|table| Statement::plain(table)).collect();
     statements.push(Statement::plain("COMMIT"));
-    rolled_back_unless(client, &statements).await
+    made(client, &statements).await
 }
 
 /// Begins a transaction in which this host alone makes what is in the schema.
@@ -132,15 +136,23 @@ async fn begin(client: &mut Client) -> Result<(), Failure> {
         };
     }
     // Asking for it where it is there needs a right that whoever uses it need not have.
-    rolled_back_unless(client, &[Statement::plain(MAKE)]).await
+    made(client, &[Statement::plain(MAKE)]).await
 }
 
-async fn rolled_back_unless(client: &mut Client, statements: &[Statement<'_>]) -> Result<(), Failure> {
+async fn made(client: &mut Client, statements: &[Statement<'_>]) -> Result<(), Failure> {
     crash::before("postgres make");
-    let made = client.batch(statements).await;
+    let made = rolled_back_unless(client, statements).await;
     crash::after("postgres make");
-    match made {
-        Ok(_) => Ok(()),
+    made.map(drop)
+}
+
+/// The answers to a transaction; one that went wrong is taken back.
+pub(crate) async fn rolled_back_unless(
+    client: &mut Client,
+    statements: &[Statement<'_>],
+) -> Result<Vec<Answer>, Failure> {
+    match client.batch(statements).await {
+        Ok(answers) => Ok(answers),
         Err(failure) => {
             roll_back(client).await;
             Err(failure)
@@ -219,7 +231,7 @@ pub(crate) async fn migrate(client: &mut Client) -> Result<(), StoreError> {
         statements.push(set("identity", uuid::Uuid::new_v4().to_string()));
     }
     statements.push(Statement::plain("COMMIT"));
-    rolled_back_unless(client, &statements).await.in_store()
+    made(client, &statements).await.in_store()
 }
 
 /// The statements that begin a transaction of the store's, whose commit is durable when it answers. All that they set

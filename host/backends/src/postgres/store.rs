@@ -27,6 +27,7 @@ use super::database::Database;
 use super::errors::{Explain as _, Failure, store_error};
 use super::pool::{Pool, Tries};
 use super::{archive, chain, diagnosis, lease, marks, progress, prune, schema, states};
+use crate::sum::headless;
 
 /// How long one call of the store's may take before its connection is given up.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -150,10 +151,11 @@ async fn in_time_or_refused<T, E: From<Failure>>(work: impl Future<Output = Resu
 impl Store for PostgresStore {
     async fn states(&self, scope: &Scope) -> Result<Option<States>, StoreError> {
         let version = Statement::new(schema::VALUE, ["schema".into()]);
-        let asked = [version, states::all(scope)];
+        let (look, done) = (Statement::plain(schema::LOOK), Statement::plain("COMMIT"));
+        let asked = [look, version, chain::recorded_end(scope), states::all(scope), done];
         let mut again = true;
         let answers = loop {
-            match retried!(self, client => client.batch(&asked)) {
+            match retried!(self, client => schema::rolled_back_unless(&mut client, &asked)) {
                 Ok(answers) => break answers,
                 Err(Failure::Server(error, _)) if error.is_missing_table() => {
                     if self.version().await? == 0 {
@@ -167,13 +169,22 @@ impl Store for PostgresStore {
                 Err(failure) => return Err(store_error(&failure)),
             }
         };
-        let mut answers = answers.into_iter();
+        let mut answers = answers.into_iter().skip(1);
         let version = answers.next().and_then(|answer| answer.rows.into_iter().next());
         let version = schema::version(version.as_ref().map(|row| row.text(0)).transpose().in_store()?)?;
         if !self.found(version) {
             return Ok(None);
         }
-        states::read(&answers.next().unwrap_or_default()).map(Some)
+        let end = answers.next().and_then(|answer| answer.rows.into_iter().next());
+        let states = states::read(&answers.next().unwrap_or_default())?;
+        match end.as_ref().map(chain::read_end).transpose().in_store()? {
+            Some(end) => end.holds(&states)?,
+            None if retried!(self, client => chain::is_headless(&mut client)).in_store()? => {
+                return Err(headless());
+            }
+            None => {}
+        }
+        Ok(Some(states))
     }
 
     async fn prepare(&self) -> Result<(), StoreError> {

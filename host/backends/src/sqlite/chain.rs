@@ -17,6 +17,7 @@ use super::errors::{Explain, store_error};
 use super::lease::{self, from_stored, stored};
 use super::{calls, progress, states};
 use crate::chain as shared;
+use crate::sum::{End, Sum, headless};
 
 /// How many bits of an entry's key are its sequence number; those above are its chain, which is 0 for the first.
 const SEQUENCE_BITS: u32 = 40;
@@ -40,6 +41,7 @@ pub(crate) struct Head {
     pub(crate) chain: i64,
     sequence: Sequence,
     hash: Digest,
+    states: Sum,
 }
 
 /// Appends entries, all or none, within a transaction of the caller's.
@@ -73,6 +75,7 @@ pub(crate) fn append(
             None => before.clone(),
         };
         if after != before {
+            head.states.replace(before.as_ref(), after.as_ref());
             moved.insert(id);
         }
         states.insert(id.clone(), after);
@@ -85,9 +88,10 @@ pub(crate) fn append(
     }
     // The last statement before the commit: here two hosts meet, where a database has several writers.
     connection
-        .prepare_cached("UPDATE main.sandpiper_chain SET sequence = ?2, hash = ?3 WHERE id = ?1")
+        .prepare_cached("UPDATE main.sandpiper_chain SET sequence = ?2, hash = ?3, states = ?4 WHERE id = ?1")
         .and_then(|mut statement| {
-            statement.execute((head.chain, stored(head.sequence.0), head.hash.as_bytes().as_slice()))
+            let hash = head.hash.as_bytes().as_slice();
+            statement.execute((head.chain, stored(head.sequence.0), hash, head.states.as_bytes()))
         })
         .in_store()?;
     Ok(Appended(entries))
@@ -210,7 +214,10 @@ pub(crate) fn verify(connection: &Connection, scope: &Scope) -> Result<ChainRepo
     let mut walk = Walk { entries: 0, last: Digest::ZERO, states: States::new() };
     let broken = match head(&snapshot, scope)? {
         Some(head) => walk.along(&snapshot, scope, head)?,
-        None => headless(&snapshot)?,
+        None if is_headless(&snapshot)? => {
+            Some((Sequence(1), "a chain's recorded end is not there".to_owned()))
+        }
+        None => None,
     };
     Ok(ChainReport { entries: walk.entries, broken })
 }
@@ -242,7 +249,8 @@ impl Walk {
                 return Ok(Some((link.sequence.min(Sequence(self.entries + 1)), reason)));
             }
         }
-        Ok(self.end(head).or_else(|| self.hold_against(states::all(connection, scope))))
+        let found = states::rows(connection, head.chain);
+        Ok(self.end(head).or_else(|| self.hold_against(found)).or_else(|| self.hold_sum(head)))
     }
 
     fn step(&mut self, scope: &Scope, link: &Link) -> Option<String> {
@@ -286,6 +294,12 @@ impl Walk {
         None
     }
 
+    fn hold_sum(&self, head: Head) -> Broken {
+        let wrong =
+            || (Sequence(self.entries), "the chain's end says something else about the states".to_owned());
+        (head.states != Sum::of(&self.states)).then(wrong)
+    }
+
     fn hold_against(&self, found: Result<States, StoreError>) -> Broken {
         let found = match found {
             Ok(found) => found,
@@ -304,21 +318,33 @@ impl Walk {
     }
 }
 
-/// A scope without a head has no entries; entries without a head have lost it.
-fn headless(connection: &Connection) -> Result<Broken, StoreError> {
+/// Whether entries have lost the head of their chain. The ids of chains have no gaps.
+pub(super) fn is_headless(connection: &Connection) -> Result<bool, StoreError> {
     let orphan = format!(
-        "SELECT sequence FROM main.sandpiper_entry
-         WHERE sequence >> {SEQUENCE_BITS} NOT IN (SELECT id FROM main.sandpiper_chain)"
+        "SELECT (SELECT count(*) FROM main.sandpiper_chain) <> next.id OR EXISTS (
+             SELECT 1 FROM main.sandpiper_entry WHERE sequence >= next.id << {SEQUENCE_BITS})
+         FROM (SELECT ifnull(max(id) + 1, 0) AS id FROM main.sandpiper_chain) AS next"
     );
-    let orphan: Option<i64> = connection.query_row(&orphan, [], |row| row.get(0)).optional().in_store()?;
-    Ok(orphan.map(|_| (Sequence(1), "a chain's recorded end is not there".to_owned())))
+    connection.query_row(&orphan, [], |row| row.get(0)).in_store()
+}
+
+/// What the head of a chain says of what is read beside it.
+pub(super) fn recorded_end(connection: &Connection, head: Head) -> Result<End, StoreError> {
+    let found = connection
+        .prepare_cached("SELECT hash FROM main.sandpiper_entry WHERE sequence = ?1")
+        .and_then(|mut statement| {
+            statement.query_row([key(head.chain, head.sequence)], |row| digest(row, 0)).optional()
+        })
+        .in_store()?;
+    Ok(End { sequence: head.sequence, hash: head.hash, states: head.states, found })
 }
 
 /// Whether the newest entry fits the one before it and the recorded end; how many entries there are.
 pub(crate) fn end(connection: &Connection, scope: &Scope) -> Result<ChainReport, StoreError> {
     let snapshot = connection.unchecked_transaction().in_store()?;
     let Some(head) = head(&snapshot, scope)? else {
-        return Ok(ChainReport { entries: 0, broken: headless(&snapshot)? });
+        let lost = || (Sequence(1), "a chain's recorded end is not there".to_owned());
+        return Ok(ChainReport { entries: 0, broken: is_headless(&snapshot)?.then(lost) });
     };
     let before = Sequence(head.sequence.0.saturating_sub(1));
     let mut statement = snapshot
@@ -331,7 +357,7 @@ pub(crate) fn end(connection: &Connection, scope: &Scope) -> Result<ChainReport,
         Ok(shared::Link { sequence, hash, text })
     });
     let links = links.collect::<Result<Vec<_>, StoreError>>()?;
-    let end = shared::Head { sequence: head.sequence, hash: head.hash };
+    let end = shared::Head { sequence: head.sequence, hash: head.hash, states: head.states };
     Ok(ChainReport { entries: head.sequence.0, broken: shared::end_fits(scope, end, &links) })
 }
 
@@ -349,6 +375,10 @@ impl Link {
     }
 }
 
+fn sum(row: &Row<'_>, column: usize) -> rusqlite::Result<Sum> {
+    row.get::<_, [u8; 32]>(column).map(Sum::from)
+}
+
 fn digest(row: &Row<'_>, column: usize) -> rusqlite::Result<Digest> {
     row.get::<_, [u8; 32]>(column).map(Digest::from)
 }
@@ -357,14 +387,14 @@ pub(crate) fn head(connection: &Connection, scope: &Scope) -> Result<Option<Head
     let tenant = scope.tenant.as_deref().unwrap_or_default();
     connection
         .prepare_cached(
-            "SELECT id, sequence, hash FROM main.sandpiper_chain
+            "SELECT id, sequence, hash, states FROM main.sandpiper_chain
              WHERE service = ?1 AND environment = ?2 AND tenant = ?3",
         )
         .and_then(|mut statement| {
             statement
                 .query_row((&scope.service, &scope.environment, tenant), |row| {
                     let sequence = Sequence(from_stored(row.get(1)?));
-                    Ok(Head { chain: row.get(0)?, sequence, hash: digest(row, 2)? })
+                    Ok(Head { chain: row.get(0)?, sequence, hash: digest(row, 2)?, states: sum(row, 3)? })
                 })
                 .optional()
         })
@@ -390,7 +420,7 @@ fn fenced(connection: &Connection, lease: &Lease, drafts: &[Draft]) -> Result<Op
     let mut statement = connection
         .prepare_cached(
             "SELECT state.change_id, state.sequence, state.state, state.details,
-                 lease.token, chain.id, chain.sequence, chain.hash,
+                 lease.token, chain.id, chain.sequence, chain.hash, chain.states,
                  EXISTS (SELECT 1 FROM main.sandpiper_checkpoint AS kept WHERE kept.chain = chain.id)
                  OR EXISTS (SELECT 1 FROM main.sandpiper_step AS step WHERE step.chain = chain.id)
              FROM main.sandpiper_lease AS lease LEFT JOIN main.sandpiper_chain AS chain
@@ -414,26 +444,31 @@ fn fenced(connection: &Connection, lease: &Lease, drafts: &[Draft]) -> Result<Op
             None => None,
             Some(chain) => {
                 let sequence = Sequence(from_stored(row.get(6).in_store()?));
-                Some(Head { chain, sequence, hash: digest(row, 7).in_store()? })
+                let (hash, states) = (digest(row, 7).in_store()?, sum(row, 8).in_store()?);
+                Some(Head { chain, sequence, hash, states })
             }
         };
         if row.get::<_, Option<i64>>(1).in_store()?.is_some() {
             let state = states::read(row, &mut Names::default())?;
             states.insert(state.change_id.clone(), Some(state));
         }
-        found = Some((head, row.get(8).in_store()?));
+        found = Some((head, row.get(9).in_store()?));
     }
     Ok(found.map(|(head, in_progress)| Fenced { head, in_progress, states }))
 }
 
 pub(crate) fn new_chain(connection: &Connection, scope: &Scope) -> Result<Head, StoreError> {
+    if is_headless(connection)? {
+        return Err(headless());
+    }
     let tenant = scope.tenant.as_deref().unwrap_or_default();
+    let (hash, states) = (Digest::ZERO, Sum::EMPTY);
     connection
         .execute(
-            "INSERT INTO main.sandpiper_chain (id, service, environment, tenant, sequence, hash)
-             SELECT ifnull(max(id) + 1, 0), ?1, ?2, ?3, 0, ?4 FROM main.sandpiper_chain",
-            (&scope.service, &scope.environment, tenant, Digest::ZERO.as_bytes().as_slice()),
+            "INSERT INTO main.sandpiper_chain (id, service, environment, tenant, sequence, hash, states)
+             SELECT ifnull(max(id) + 1, 0), ?1, ?2, ?3, 0, ?4, ?5 FROM main.sandpiper_chain",
+            (&scope.service, &scope.environment, tenant, hash.as_bytes().as_slice(), states.as_bytes()),
         )
         .in_store()?;
-    Ok(Head { chain: connection.last_insert_rowid(), sequence: Sequence(0), hash: Digest::ZERO })
+    Ok(Head { chain: connection.last_insert_rowid(), sequence: Sequence(0), hash, states })
 }

@@ -12,7 +12,7 @@ const MIGRATIONS: &[&str] = &["
         name TEXT PRIMARY KEY,
         value TEXT NOT NULL
     ) WITHOUT ROWID;
-    -- The head of each scope's chain. No tenant is the empty text.
+    -- The head of each scope's chain. No tenant is the empty text; `states` is the sum of the states (`sum.rs`).
     CREATE TABLE main.sandpiper_chain (
         id INTEGER PRIMARY KEY,
         service TEXT NOT NULL,
@@ -20,6 +20,7 @@ const MIGRATIONS: &[&str] = &["
         tenant TEXT NOT NULL,
         sequence INTEGER NOT NULL,
         hash BLOB NOT NULL,
+        states BLOB NOT NULL,
         UNIQUE (service, environment, tenant)
     );
     -- `body` is the text that was hashed; `calls` is in no hash, and goes when it is pruned. It stands last, so that a

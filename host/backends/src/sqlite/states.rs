@@ -8,22 +8,32 @@ use sandpiper_engine::scope::Scope;
 use sandpiper_engine::state::{ChangeState, States};
 use sandpiper_engine::store::StoreError;
 
+use super::chain;
 use super::details::{self, Names};
 use super::errors::{Explain, store_error};
 use super::lease::{from_stored, stored};
+use crate::sum::headless;
 
 const COLUMNS: &str = "change_id, sequence, state, details";
 
-/// All states of a scope, by the changes' ids.
+/// All states of a scope, by the changes' ids, held against the head of its chain.
 pub(crate) fn all(connection: &Connection, scope: &Scope) -> Result<States, StoreError> {
-    let query = format!(
-        "SELECT {COLUMNS} FROM main.sandpiper_state
-         WHERE chain = (SELECT id FROM main.sandpiper_chain WHERE service = ?1 AND environment = ?2 AND tenant = ?3)
-         ORDER BY change_id"
-    );
-    let tenant = scope.tenant.as_deref().unwrap_or_default();
+    // One snapshot of the head and the states.
+    let snapshot = connection.unchecked_transaction().in_store()?;
+    let Some(head) = chain::head(&snapshot, scope)? else {
+        return if chain::is_headless(&snapshot)? { Err(headless()) } else { Ok(States::new()) };
+    };
+    let end = chain::recorded_end(&snapshot, head)?;
+    let states = rows(&snapshot, head.chain)?;
+    end.holds(&states)?;
+    Ok(states)
+}
+
+/// All states of a chain, as they stand there.
+pub(super) fn rows(connection: &Connection, chain: i64) -> Result<States, StoreError> {
+    let query = format!("SELECT {COLUMNS} FROM main.sandpiper_state WHERE chain = ?1 ORDER BY change_id");
     let mut statement = connection.prepare_cached(&query).in_store()?;
-    let mut rows = statement.query((&scope.service, &scope.environment, tenant)).in_store()?;
+    let mut rows = statement.query([chain]).in_store()?;
     let mut names = Names::default();
     let mut states = Vec::new();
     while let Some(row) = rows.next().in_store()? {

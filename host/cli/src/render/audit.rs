@@ -11,7 +11,7 @@ use super::{Body, View, calls};
 impl Body for EntriesReport {
     fn text(&self, view: View) -> String {
         if self.entries.is_empty() {
-            return "the audit has no entries\n".to_owned();
+            return "no entries\n".to_owned();
         }
         list(&self.entries, view.palette)
     }
@@ -163,7 +163,10 @@ impl Body for VerifyReport {
         let (good, bad) = (view.palette.paint(Ink::Good, "✓"), view.palette.paint(Ink::Bad, "✗"));
         match self.first_broken {
             Some(sequence) => {
-                format!("{bad} the chain of {} entries is broken at entry {sequence}\n", self.entries)
+                format!(
+                    "{bad} the audit is broken at entry {sequence}; entries of its chain that fit: {}\n",
+                    self.entries
+                )
             }
             None if self.valid => format!("{good} the chain of {} entries is whole\n", self.entries),
             None => format!("{bad} the chain of {} entries is broken\n", self.entries),
@@ -254,7 +257,7 @@ mod tests {
 11  2026-01-02 03:04:05Z  schema  add-status  note                      3 ms  ann@h
 ";
         assert_eq!(EntriesReport { entries }.text(View::default()), expected);
-        assert_eq!(EntriesReport::default().text(View::default()), "the audit has no entries\n");
+        assert_eq!(EntriesReport::default().text(View::default()), "no entries\n");
     }
 
     #[test]
@@ -305,7 +308,10 @@ mod tests {
     #[test]
     fn a_broken_chain_names_its_entry() {
         let broken = VerifyReport { valid: false, entries: 42, first_broken: Some(Sequence(17)) };
-        assert_eq!(broken.text(View::default()), "✗ the chain of 42 entries is broken at entry 17\n");
+        assert_eq!(
+            broken.text(View::default()),
+            "✗ the audit is broken at entry 17; entries of its chain that fit: 42\n"
+        );
         let whole = VerifyReport { valid: true, entries: 42, first_broken: None };
         assert_eq!(whole.text(View::default()), "✓ the chain of 42 entries is whole\n");
     }

@@ -10,7 +10,6 @@ use super::{Body, View, preview};
 impl Body for PlanReport {
     fn text(&self, view: View) -> String {
         let changes = || self.stages.iter().flat_map(|stage| &stage.changes);
-        let skipped = changes().filter(|change| change.action == PlanAction::Skip).count();
         let mut table = Table::default();
         for stage in &self.stages {
             let shown = |change: &&PlanChange| view.verbose || change.action != PlanAction::Skip;
@@ -27,24 +26,7 @@ impl Body for PlanReport {
                 }
             }
         }
-        // Left alone, and never tried: its condition does not hold.
-        let left_out = changes().filter(|it| it.action == PlanAction::Skip && it.mode.is_none()).count();
-        let undone = changes().filter(|change| change.action == PlanAction::Undo).count();
-        let summary = match (self.pending, skipped) {
-            (pending, 0) if undone > 0 && undone == pending => format!("{undone} to take back"),
-            (pending, applied) if undone > 0 => {
-                format!(
-                    "{} pending, {undone} to take back, {applied} applied",
-                    pending.saturating_sub(undone)
-                )
-            }
-            (0, 0) => "nothing to do: there are no changes".to_owned(),
-            (0, _) if left_out > 0 && left_out == skipped => "nothing to do: no change takes part".to_owned(),
-            (0, 1) => "nothing to do: the one change is applied".to_owned(),
-            (0, many) => format!("nothing to do: {many} changes are applied"),
-            (pending, 0) => format!("{pending} pending"),
-            (pending, applied) => format!("{pending} pending, {applied} applied"),
-        };
+        let summary = summary(self);
         let blocked = changes().filter(|change| change.action == PlanAction::Blocked).count();
         let person = match blocked {
             0 => String::new(),
@@ -64,6 +46,36 @@ impl Body for PlanReport {
     fn faults(&self) -> Vec<&Fault> {
         preview::faults(self)
     }
+}
+
+/// What a plan comes to, in one line.
+fn summary(report: &PlanReport) -> String {
+    let number = |counts: fn(&PlanChange) -> bool| {
+        report.stages.iter().flat_map(|stage| &stage.changes).filter(|change| counts(change)).count()
+    };
+    let undone = number(|it| it.action == PlanAction::Undo);
+    let again = number(|it| it.again);
+    let left_out = number(|it| it.left_out);
+    let applied = number(|it| it.action == PlanAction::Skip && !it.left_out);
+    let pending = report.pending.saturating_sub(undone);
+    if pending + undone + again == 0 {
+        return match (applied, left_out) {
+            (0, 0) => "nothing to do: there are no changes".to_owned(),
+            (0, _) => "nothing to do: no change takes part".to_owned(),
+            (1, 0) => "nothing to do: the one change is applied".to_owned(),
+            (many, 0) => format!("nothing to do: {many} changes are applied"),
+            (applied, left_out) => format!("nothing to do: {applied} applied, {left_out} left out"),
+        };
+    }
+    let parts = [
+        (pending, "pending"),
+        (again, "to apply again"),
+        (undone, "to take back"),
+        (applied, "applied"),
+        (left_out, "left out"),
+    ];
+    let shown = parts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
+    shown.collect::<Vec<_>>().join(", ")
 }
 
 fn change(table: &mut Table, change: &PlanChange) {
@@ -108,6 +120,8 @@ mod tests {
             name: name.to_owned(),
             target_system: "db".to_owned(),
             action,
+            left_out: false,
+            again: false,
             mode: Some(Mode::Shared),
             attempts: 1,
             reason: reason.to_owned(),

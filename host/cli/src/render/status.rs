@@ -60,6 +60,7 @@ fn change(table: &mut Table, change: &StatusChange) {
         (change.missing, "missing"),
         (change.rebuilt, "rebuilt"),
         (change.blocked, "needs a person"),
+        (counts_earlier(change), "applied before, which counts"),
     ];
     let flags: Vec<_> = flags.into_iter().filter_map(|(set, word)| set.then_some(word)).collect();
     table.row(
@@ -75,6 +76,15 @@ fn change(table: &mut Table, change: &StatusChange) {
             Cell::new(flags.join(", ")).ink(Ink::Odd),
         ],
     );
+}
+
+/// Whether it failed when it was applied again, and what was applied before still counts.
+fn counts_earlier(change: &StatusChange) -> bool {
+    let is_a_failure = matches!(
+        change.state,
+        Some(State::RolledBack | State::Failed | State::RollbackFailed | State::Started)
+    );
+    is_a_failure && change.applied_at.is_some()
 }
 
 /// A state in words for people: `rolled back`.

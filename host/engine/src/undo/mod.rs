@@ -12,7 +12,7 @@ use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::change::{Change, ChangeId};
+use crate::change::{Cadence, Change, ChangeId};
 use crate::entry::{Mode, Sequence, State};
 use crate::plan::{Answers, Stage};
 use crate::recovery::{self, Decision, Settled};
@@ -134,7 +134,7 @@ pub fn plan(
     let looked_at = LookedAt::new(stages, states, answers);
     let selected = looked_at.selected(selection)?;
     if !selection.only {
-        looked_at.refuse_later(&selected)?;
+        looked_at.refuse_later(&selected, &selection.what)?;
     }
     let involved: BTreeSet<&StageName> = selected.iter().map(|it| &it.stage).collect();
     let changes = looked_at.standing.iter().filter(|it| involved.contains(&it.stage)).filter_map(|it| {
@@ -218,7 +218,11 @@ impl<'a> LookedAt<'a> {
             (Some(stage), What::Change(_)) if *stage != tried.stage => {
                 Err(SelectionError::OtherStage { change: id.clone(), stage: tried.stage.clone() })
             }
-            _ if tried.standing == Standing::NotApplied => Err(SelectionError::NotApplied(id.clone())),
+            _ if tried.standing == Standing::NotApplied
+                || (tried.standing == Standing::Blocked && tried.state.applied.is_none()) =>
+            {
+                Err(SelectionError::NotApplied(id.clone()))
+            }
             _ => Ok(tried),
         }
     }
@@ -251,14 +255,20 @@ impl<'a> LookedAt<'a> {
     }
 
     /// What was applied later in the same stage must be taken back first. What is in doubt is settled before that is
-    /// asked again.
-    fn refuse_later(&self, selected: &[&Tried<'a>]) -> Result<(), SelectionError> {
+    /// asked again. Of what a release has, only what stands on changes that it does not have is in their way: what is
+    /// ordered after them, and is not applied again and again.
+    fn refuse_later(&self, selected: &[&Tried<'a>], what: &What) -> Result<(), SelectionError> {
+        let stands_on = |other: &Tried<'a>, it: &Tried<'a>| {
+            let change = other.change.filter(|change| change.cadence == Cadence::Once);
+            change.is_some_and(|change| change.order > it.state.order)
+        };
         for it in selected {
             let later = self
                 .standing
                 .iter()
                 .filter(|other| other.standing == Standing::Applied && other.stage == it.stage)
                 .filter(|other| since(other.state) > since(it.state))
+                .filter(|other| !matches!(what, What::These(_)) || stands_on(other, it))
                 .filter(|other| selected.iter().all(|it| it.state.change_id != other.state.change_id))
                 .max_by_key(|other| since(other.state));
             if let Some(later) = later {

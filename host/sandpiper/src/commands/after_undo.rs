@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use sandpiper_engine::plan::{Plan, PlannedStage};
 
-use crate::report::{StageOutcome, StageReport};
+use crate::report::{ChangeOutcome, StageOutcome, StageReport};
 use crate::run::outcome::{Results, StageEnd, stage_end};
 use crate::run::undo::UndoEnd;
 
@@ -27,7 +27,16 @@ pub(super) fn kept_out(undone: &UndoEnd, plan: &mut Plan) -> Vec<StageEnd> {
         std::mem::take(&mut plan.stages).into_iter().partition(|stage| out.contains(stage.name.as_str()));
     plan.stages = rest;
     let kept_out: Vec<PlannedStage> = kept_out;
-    kept_out.iter().map(|stage| stage_end(stage, &Results::new(), None)).collect()
+    kept_out.iter().map(not_reached).collect()
+}
+
+/// A stage of which nothing is applied.
+fn not_reached(stage: &PlannedStage) -> StageEnd {
+    let mut end = stage_end(stage, &Results::new(), None);
+    for change in end.report.changes.iter_mut().filter(|it| it.outcome == ChangeOutcome::NotReached) {
+        change.reason = "what this release does not have could not be taken back before it".into();
+    }
+    end
 }
 
 /// How both ended, in the order of the configuration.

@@ -51,11 +51,11 @@ impl Sandpiper {
         }
         warnings.extend(opened.warnings.iter().cloned());
         warnings.extend(readied.values().filter_map(|ready| idle::warning(ready)));
-        if let Some(fault) = refusal {
-            return Ok(Finished { warnings, ..Finished::refused(self.secrets.redact_fault(fault)) });
-        }
         if let Some(fault) = nothing_can_start(&plan, &selection) {
             return Ok(Finished { warnings, ..Finished::refused(fault) });
+        }
+        if let Some(fault) = refusal {
+            return Ok(Finished { warnings, ..Finished::refused(self.secrets.redact_fault(fault)) });
         }
         self.await_targets(&opened, &readied).await?;
         let order: Vec<String> = plan.stages.iter().map(|stage| stage.name.to_string()).collect();
@@ -184,7 +184,7 @@ pub(super) async fn on_a_thread<T: Send + 'static>(
 }
 
 /// A change or a stage that was chosen, but stands after stages that were not, and are not complete.
-fn nothing_can_start(plan: &Plan, selection: &Selection) -> Option<Fault> {
+pub(super) fn nothing_can_start(plan: &Plan, selection: &Selection) -> Option<Fault> {
     if plan.has_work() || (selection.only.is_none() && selection.stage.is_none()) {
         return None;
     }

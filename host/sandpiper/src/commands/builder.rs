@@ -146,7 +146,8 @@ impl Builder {
         let settings = Settings { cache_dir, limits: limits(&config) };
         self.stopper.set_grace(config.limits.grace);
         let host = host_name();
-        let operator = self.operator.unwrap_or_else(|| format!("{}@{host}", user_name()));
+        let given = self.operator.filter(|name| !name.trim().is_empty());
+        let operator = given.unwrap_or_else(|| format!("{}@{host}", user_name()));
         Ok(Sandpiper {
             config,
             secrets,

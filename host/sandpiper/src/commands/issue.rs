@@ -14,7 +14,7 @@ use sandpiper_engine::store::{Condition, Draft, EntryQuery};
 use sandpiper_engine::suggest::nearest;
 
 use self::told::Told;
-use super::{Opened, Sandpiper, Select, reason_given};
+use super::{Opened, Sandpiper, Select, no_entry, reason_given};
 use crate::report::{EntriesReport, EntryReport, Finished, Issue, IssuesReport};
 use crate::run::journal;
 
@@ -60,7 +60,8 @@ impl Sandpiper {
         let mut issues = Vec::new();
         for (stage, planned) in &planned {
             if id.is_none_or(|id| planned.change.id.as_str() == id) {
-                let Some(newest) = self.newest_entry(&opened, planned).await? else { continue };
+                let newest = self.newest_entry(&opened, planned).await?;
+                let newest = newest.ok_or_else(|| no_entry(&planned.change.id))?;
                 let error = self.failure(&opened, &newest).await?;
                 let marks = opened.systems.store().steps(&self.scope(), &planned.change.id).await?;
                 let item = opened.changes.item(&planned.change.id);
@@ -76,8 +77,9 @@ impl Sandpiper {
         }
     }
 
-    /// The changes that a person may settle so: those that need one; to take back what a person said, those that count
-    /// as applied because of that; and to say it better, those that were allowed to go on.
+    /// The changes that a person may settle so: those that need one; those whose undo went wrong, whatever is still
+    /// there of them; to take back what a person said, those that count as applied because of that; and to say it
+    /// better, those that were allowed to go on.
     fn settled_by_a_person(
         &self,
         opened: &Opened,
@@ -85,11 +87,13 @@ impl Sandpiper {
     ) -> Result<Vec<(StageName, Planned)>, Fault> {
         let mut planned = self.all(opened)?;
         planned.retain(|(_, planned)| {
-            let said = planned.state.as_ref().map(|state| state.state);
-            planned.needs_person
-                || said == Some(State::MarkedResumable)
-                || (matches!(said, Some(State::Baselined | State::MarkedApplied))
-                    && resolution == Resolution::RolledBack)
+            let may = match planned.state.as_ref().map(|state| state.state) {
+                Some(State::UndoFailed) => !matches!(resolution, Resolution::Resume { .. }),
+                Some(State::Baselined | State::MarkedApplied) => resolution == Resolution::RolledBack,
+                Some(State::MarkedResumable) => true,
+                _ => false,
+            };
+            planned.needs_person || may
         });
         Ok(planned)
     }

@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use sandpiper_engine::change::ChangeId;
 use sandpiper_engine::entry::{Entry, Record, Sequence, State};
-use sandpiper_engine::fault::{Fault, Problem};
+use sandpiper_engine::fault::{Blame, Effect, Fault, Problem};
 use sandpiper_engine::plan::{
     Answers, Deviation, DeviationKind, Plan, Planned, Selection, plan as plan_changes,
 };
@@ -34,7 +34,7 @@ use sandpiper_engine::policy::Reaction;
 use sandpiper_engine::recovery::{self, Decision, Verdict};
 use sandpiper_engine::scope::Scope;
 use sandpiper_engine::state::{ChangeState, States};
-use sandpiper_engine::store::{Holder, Owner, Store};
+use sandpiper_engine::store::{Holder, Owner, Store, StoreError};
 use sandpiper_runtime::Runtime;
 
 pub use builder::Builder;
@@ -184,7 +184,8 @@ impl Sandpiper {
         let newest = self.newest_entry(opened, planned).await?;
         match newest.zip(state) {
             Some((newest, state)) if newest.sequence == state.sequence => Ok((newest, state)),
-            _ => Err(Fault::usage(format!("change `{id}` was tried again meanwhile"))
+            None => Err(no_entry(id).into()),
+            Some(_) => Err(Fault::usage(format!("change `{id}` was tried again meanwhile"))
                 .with_help("look at it again: `sandpiper status`")),
         }
     }
@@ -350,6 +351,9 @@ fn deviation_help(deviation: &Deviation) -> String {
                 deviation.change_id
             )
         }
+        DeviationKind::Missing if deviation.reaction == Reaction::Undo => {
+            "put the file back, or let it be taken back with `sandpiper apply --allow-undo`".to_owned()
+        }
         DeviationKind::Missing => {
             "put the file back; an older release simply does not have it, which `policy: { on-missing: ignore }` allows"
                 .to_owned()
@@ -360,12 +364,42 @@ fn deviation_help(deviation: &Deviation) -> String {
     }
 }
 
+/// The table of states names an entry that is not there, or is another change's.
+fn no_entry(id: &ChangeId) -> StoreError {
+    StoreError::Damaged(format!("the newest entry of change `{id}` is not there"))
+}
+
 /// Whether the recovery table leaves a change alone, because it is applied.
 fn counts_as_applied(planned: &Planned) -> bool {
     planned.state.as_ref().is_some_and(|state| {
         let recovery = state.recovery.stricter(planned.change.recovery);
         recovery::decide(Some((state.state, state.mode)), recovery) == Decision::Skip
     })
+}
+
+/// `--check`: something is pending.
+fn pending(count: usize) -> Fault {
+    let message = match count {
+        1 => "1 change is pending".to_owned(),
+        _ => format!("{count} changes are pending"),
+    };
+    Fault::new("plan::pending", Blame::User, message)
+        .with_help("apply what is pending with `sandpiper apply`")
+}
+
+/// `--check`: a person is needed.
+fn needs_person<'p>(planned: impl Iterator<Item = &'p Planned>) -> Fault {
+    let ids: Vec<String> = planned
+        .filter(|planned| planned.needs_person)
+        .map(|planned| format!("`{}`", planned.change.id))
+        .collect();
+    let message = match ids.len() {
+        1 => format!("change {} needs a person", ids.concat()),
+        _ => format!("the changes {} need a person", ids.join(", ")),
+    };
+    Fault::new("plan::blocked", Blame::User, message)
+        .with_effect(Effect::Unknown)
+        .with_help("see what to do with `sandpiper issue show`")
 }
 
 /// A person says why.

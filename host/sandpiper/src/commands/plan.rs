@@ -7,7 +7,8 @@ use sandpiper_engine::change::ChangeId;
 use sandpiper_engine::fault::Fault;
 use sandpiper_engine::plan::{Action, Plan, Planned};
 
-use super::{Opened, Sandpiper, Select};
+use super::apply::nothing_can_start;
+use super::{Opened, Sandpiper, Select, needs_person, pending};
 use crate::config::Config;
 use crate::report::{Exit, Finished, PlanAction, PlanChange, PlanReport, PlanStage};
 use crate::run::idle;
@@ -41,8 +42,11 @@ impl Sandpiper {
     }
 
     pub(super) async fn planned(&self, select: &Select) -> Result<Made, Fault> {
-        let (opened, _, mut plan) = self.open_and_plan(select).await?;
+        let (opened, selection, mut plan) = self.open_and_plan(select).await?;
         let readied = self.readied(&opened, &plan).await?;
+        if let Some(fault) = nothing_can_start(&plan, &selection) {
+            return Err(fault);
+        }
         let missing = self.missing(&opened, select, &plan).await?;
         missing.leave_out(&mut plan.deviations);
         self.await_targets(&opened, &readied).await?;
@@ -65,7 +69,12 @@ impl Sandpiper {
             (.., 0) => Exit::Done,
             _ => Exit::Pending,
         };
-        let finished = Finished { exit, error: refusal.filter(|_| !blocked), warnings, body: report };
+        let error = match exit {
+            Exit::Manual => Some(needs_person(plan.stages.iter().flat_map(|stage| &stage.changes))),
+            Exit::Pending => Some(pending(report.pending)),
+            _ => refusal,
+        };
+        let finished = Finished { exit, error, warnings, body: report };
         Ok(Made { opened, plan, readied, finished })
     }
 }
@@ -99,6 +108,8 @@ fn change(planned: &Planned, ready: Option<&Arc<Ready>>) -> PlanChange {
         name: planned.change.name.to_string(),
         target_system: planned.change.target_system.as_str().to_owned(),
         action,
+        left_out: planned.action == Action::Exclude,
+        again: planned.action == Action::Apply && !planned.pending,
         mode,
         attempts: ready.map_or(0, |ready| ready.retry.map_or(1, |retry| retry.attempts)),
         reason,

@@ -4,13 +4,13 @@ use std::collections::HashMap;
 
 use sandpiper_engine::change::ChangeId;
 use sandpiper_engine::entry::Entry;
-use sandpiper_engine::fault::Fault;
+use sandpiper_engine::fault::{Blame, Effect, Fault};
 use sandpiper_engine::plan::{Action, Plan, Planned};
 use sandpiper_engine::state::ChangeState;
 use sandpiper_engine::store::EntryQuery;
 
-use super::{Opened, Sandpiper, Select};
-use crate::report::{Exit, Finished, StatusChange, StatusReport, StatusStage};
+use super::{Opened, Sandpiper, Select, needs_person, no_entry, pending};
+use crate::report::{Drift, Exit, Finished, StatusChange, StatusReport, StatusStage};
 
 impl Sandpiper {
     /// Each change and its state. With `verify` the changes that count as applied are asked whether they are there. With
@@ -29,15 +29,25 @@ impl Sandpiper {
         warnings.extend(opened.warnings.iter().cloned());
         let applications = self.applications(&opened).await?;
         let report = StatusReport { drift, ..report(&plan, &applications, self.stage.as_deref()) };
-        let drifted = report.drift.as_ref().is_some_and(|drift| !drift.is_empty());
-        let exit = match (check, report.issues, refusal.is_some() || drifted, report.pending) {
+        let has_drifted = report.drift.as_ref().is_some_and(|drift| !drift.is_empty());
+        let exit = match (check, report.issues, refusal.is_some() || has_drifted, report.pending) {
             (false, ..) => Exit::Done,
             (true, 1.., ..) => Exit::Manual,
             (true, 0, true, _) => Exit::Integrity,
             (true, 0, false, 1..) => Exit::Pending,
             (true, 0, false, 0) => Exit::Done,
         };
-        let error = refusal.filter(|_| exit == Exit::Integrity);
+        let drift = || drifted(report.drift.as_deref().unwrap_or_default());
+        let error = match exit {
+            Exit::Manual => {
+                let without_file = plan.missing.iter().map(Planned::without_file).collect::<Vec<_>>();
+                let planned = plan.stages.iter().flat_map(|stage| &stage.changes);
+                Some(needs_person(planned.chain(&without_file)))
+            }
+            Exit::Integrity => Some(refusal.unwrap_or_else(drift)),
+            Exit::Pending => Some(pending(report.pending)),
+            _ => None,
+        };
         Ok(Finished { exit, error, warnings, body: report })
     }
 
@@ -49,6 +59,12 @@ impl Sandpiper {
         let mut found = HashMap::with_capacity(states.len());
         for entry in store.entries(&newest).await? {
             found.insert(entry.record.change_id.clone(), entry);
+        }
+        let is_there = |state: &&ChangeState| {
+            found.get(&state.change_id).is_some_and(|entry| entry.sequence >= state.sequence)
+        };
+        if let Some(state) = states.values().find(|state| !is_there(state)) {
+            return Err(no_entry(&state.change_id).into());
         }
         let earlier = states.values().filter_map(|state| {
             let applied = state.applied.as_ref()?.sequence;
@@ -64,6 +80,18 @@ impl Sandpiper {
         });
         Ok(found)
     }
+}
+
+/// `--check`: what counts as applied says of itself that it is not there.
+fn drifted(drift: &[Drift]) -> Fault {
+    let ids: Vec<String> = drift.iter().map(|it| format!("`{}`", it.id)).collect();
+    Fault::new(
+        "plan::drift",
+        Blame::Target,
+        format!("what is applied is not there as it was: {}", ids.join(", ")),
+    )
+    .with_effect(Effect::Unknown)
+    .with_help("somebody changed the target system: put it back as it was, or write a change that does")
 }
 
 fn report(plan: &Plan, applications: &HashMap<ChangeId, Entry>, only: Option<&str>) -> StatusReport {

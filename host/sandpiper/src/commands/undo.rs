@@ -10,7 +10,7 @@ use sandpiper_engine::plan::{Answers, Deviation, DeviationKind, Plan, PlannedSta
 use sandpiper_engine::policy::Reaction;
 use sandpiper_engine::recovery::{self, Decision, Verdict};
 use sandpiper_engine::scope::StageName;
-use sandpiper_engine::undo::{self, Action, Planned, Selection, What};
+use sandpiper_engine::undo::{self, Action, Planned, Selection, SelectionError, What};
 
 use super::apply::on_a_thread;
 use super::{Opened, Sandpiper, Select, redact_stages};
@@ -134,7 +134,14 @@ impl Sandpiper {
         let (stages, scope) = (&opened.changes.stages, self.scope());
         let states = opened.states.clone().unwrap_or_default();
         let plan = |answers: &Answers| {
-            undo::plan(stages, &states, answers, &selection).map_err(|error| selection_fault(&error, stages))
+            undo::plan(stages, &states, answers, &selection).map_err(|error| {
+                match (&selection.what, &error) {
+                    (What::These(_), SelectionError::BelowLater { change, later }) => {
+                        missing_below(change, later)
+                    }
+                    _ => selection_fault(&error, stages),
+                }
+            })
         };
         let archive = Archive {
             preparing: Preparing {
@@ -235,6 +242,8 @@ fn shown(it: &Planned, prepared: Option<&Prepared>) -> PlanChange {
         name: ready.map_or_else(|| it.state.name.clone(), |ready| ready.change.name.to_string()),
         target_system: it.state.target_system.as_str().to_owned(),
         action,
+        left_out: false,
+        again: false,
         mode: Some(ready.map_or(it.state.mode, |ready| ready.mode)),
         attempts: u32::from(it.action == Action::Undo),
         reason,
@@ -276,8 +285,7 @@ impl Sandpiper {
         if ids.is_empty() {
             return Ok(Missing { ids, chosen: None });
         }
-        // What this release has and was applied later is meant to stay.
-        let selection = Selection { what: What::These(ids.clone()), stage: None, only: true };
+        let selection = Selection { what: What::These(ids.clone()), stage: None, only: false };
         let chosen = self.made_ready(opened, selection, false).await?;
         Ok(Missing { ids, chosen: Some(chosen) })
     }
@@ -313,6 +321,18 @@ impl Sandpiper {
         }
         Ok(())
     }
+}
+
+/// What stays was applied later, and may build on what would go.
+fn missing_below(change: &ChangeId, later: &ChangeId) -> Fault {
+    Fault::usage(format!(
+        "change `{change}`, which has no file any more, lies below `{later}`, which was applied later in its stage and may \
+         build on it"
+    ))
+    .with_help(format!(
+        "put the file of `{change}` back; or take both back yourself: `sandpiper undo --to {change}`, then `sandpiper undo \
+         {change}`; or this one alone: `sandpiper undo {change} --only`"
+    ))
 }
 
 fn is_to_be_undone(deviation: &Deviation) -> bool {

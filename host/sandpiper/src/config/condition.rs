@@ -123,6 +123,11 @@ impl<'t> Parser<'t> {
             let inner = self.any(depth + 1)?;
             return if self.sign(")") { Ok(inner) } else { Err((self.at, "a `)` is expected".to_owned())) };
         }
+        self.blanks();
+        let begins = self.at;
+        if let Some(word) = ["and", "or", "in"].into_iter().find(|word| self.word(word)) {
+            return Err((begins, format!("a name is expected in place of `{word}`")));
+        }
         let name = self.value("a name")?;
         if self.sign("==") || (!self.rest().starts_with("=>") && self.sign("=")) {
             return Ok(Condition::In(name, vec![self.value("a value")?]));

@@ -203,6 +203,12 @@ pub(crate) fn stage_end(planned: &PlannedStage, results: &Results, fault: Option
             && report.id != *failed
         {
             report.reason = format!("`{failed}`, which is ordered before it, is not applied").into();
+        } else if report.outcome == ChangeOutcome::NotReached
+            && it.action != Action::NotReached
+            && !results.contains_key(&it.change.id)
+            && let Some(fault) = &fault
+        {
+            report.reason = format!("its stage did not get that far: {}", fault.message).into();
         }
         changes.push(report);
     }

@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::load::{self, Item};
 use crate::project::{DataChange, Payload};
 use crate::run::ready::{DataProgram, Program, Ready};
+use crate::run::undo::archive::ARCHIVE;
 use crate::systems::Systems;
 use crate::templates::{Template, Templates};
 
@@ -57,9 +58,16 @@ impl Preparing<'_> {
             return Ok(ready);
         }
         let message = format!("change `{}` has no `rollback`, so that it cannot be taken back", change.id);
-        Err(vec![Problem::error("change::no-rollback", message).at(Place::file(ready.file.as_str())).help(
-            "take it back by a new change; or write its `rollback` into the file and run `undo --working-copy`",
-        )])
+        let problem = Problem::error("change::no-rollback", message);
+        Err(vec![match item.file.shown.starts_with(ARCHIVE) {
+            true => problem.help(
+                "take it back by a new change; or put its file back with a `rollback` in it and run \
+                 `undo --working-copy`",
+            ),
+            false => problem.at(Place::file(ready.file.as_str())).help(
+                "take it back by a new change; or write its `rollback` into the file and run `undo --working-copy`",
+            ),
+        }])
     }
 
     async fn for_part(

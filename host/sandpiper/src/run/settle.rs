@@ -7,7 +7,7 @@ use sandpiper_engine::entry::{Mode, Record, State};
 use sandpiper_engine::fault::{Blame, Fault};
 use sandpiper_engine::plan::{Action, Planned};
 use sandpiper_engine::recovery::{self, Settled, Verdict};
-use sandpiper_engine::store::{AppendError, Condition, Draft};
+use sandpiper_engine::store::{AppendError, Condition, Draft, StoreError};
 use sandpiper_runtime::guest;
 use sandpiper_runtime::stop::Stop;
 use sandpiper_runtime::target::Target;
@@ -81,7 +81,8 @@ pub(crate) async fn settle(
     };
     // What was done is what that attempt ran, which need not be the file as it is now.
     let Some(newest) = run.newest_of(&ready.change.id, state.sequence).await? else {
-        return Err(Fault::bug("the entry of an interrupted attempt is not there"));
+        let wrong = format!("the entry of the interrupted attempt of `{}` is not there", ready.change.id);
+        return Err(StoreError::Damaged(wrong).into());
     };
     let record = Record {
         run_id: run.core.owner.run_id.clone(),

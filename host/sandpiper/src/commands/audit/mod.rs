@@ -1,6 +1,7 @@
 //! `audit`: the trail, read in several ways, proved, and pruned of what nothing needs.
 
 mod export;
+mod parts;
 mod prune;
 mod show;
 mod verify;
@@ -54,6 +55,8 @@ impl Sandpiper {
                 page.into_iter().for_each(&mut take);
             }
         } else {
+            // Which entries are the newest is known from the states: they are read for their damage alone.
+            store.states(&self.scope()).await?;
             let newest = EntryQuery { newest_only: true, ..EntryQuery::all(self.scope()) };
             store.entries(&newest).await?.into_iter().for_each(&mut take);
         }

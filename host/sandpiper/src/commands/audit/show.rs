@@ -44,7 +44,7 @@ impl Sandpiper {
         }
     }
 
-    /// The bytes that the newest entry of a change is about, from the archive.
+    /// The bytes that ran last of a change, from the archive: not those of an edit that was accepted since.
     ///
     /// # Errors
     ///
@@ -53,7 +53,7 @@ impl Sandpiper {
         let read = async {
             let store = self.store()?;
             let entries = self.entries_about(&*store, id).await?;
-            archived(&*store, id, newest(&entries)).await
+            archived(&*store, id, ran(&entries)).await
         };
         read.await.map_err(|fault| self.secrets.redact_fault(fault))
     }
@@ -72,7 +72,7 @@ impl Sandpiper {
             None => None,
         };
         let artifact = match &showing.artifact {
-            Some(file) => Some(written(file, &archived(&*store, id, newest).await?)?),
+            Some(file) => Some(written(file, &archived(&*store, id, ran(&entries)).await?)?),
             None => None,
         };
         let entry = newest.cloned().map(EntryReport::from);
@@ -83,11 +83,12 @@ impl Sandpiper {
     /// All entries of a change; none where there is no store yet.
     async fn entries_about(&self, store: &dyn Store, id: &str) -> Result<Vec<Entry>, Fault> {
         let Ok(change_id) = ChangeId::new(id) else { return Err(never_tried(id, &[])) };
-        if store.states(&self.scope()).await?.is_none() {
-            return Ok(Vec::new());
-        }
+        // Entries are shown as they stand also where something else of the audit is damaged.
         let entries = store.entries(&EntryQuery::of_change(self.scope(), change_id)).await?;
         if entries.is_empty() {
+            if store.states(&self.scope()).await?.is_none() {
+                return Ok(Vec::new());
+            }
             let newest = EntryQuery { newest_only: true, ..EntryQuery::all(self.scope()) };
             return Err(never_tried(id, &store.entries(&newest).await?));
         }
@@ -112,6 +113,13 @@ impl Sandpiper {
 /// The newest entry with a state.
 fn newest(entries: &[Entry]) -> Option<&Entry> {
     entries.iter().rev().find(|entry| entry.record.state.is_some())
+}
+
+/// The entry that says what ran last: the first of its attempt, for an edit that was accepted since repeats the last. Of
+/// what a person counted as applied nothing ran, and the newest entry stands for it.
+fn ran(entries: &[Entry]) -> Option<&Entry> {
+    let newest = newest(entries);
+    of_attempt(entries, newest).into_iter().find(|entry| entry.record.state.is_some()).or(newest)
 }
 
 /// The entries of the attempt that an entry is about.

@@ -1,4 +1,4 @@
-//! `audit verify`: whether the chain fits from its first entry to its last.
+//! `audit verify`: whether the chain fits from its first entry to its last, and what is kept with its entries is theirs.
 
 use sandpiper_engine::fault::{Blame, Fault};
 
@@ -6,7 +6,7 @@ use super::super::Sandpiper;
 use crate::report::{Exit, Finished, VerifyReport};
 
 impl Sandpiper {
-    /// Whether the chain fits from its first entry to its last.
+    /// Whether the chain fits from its first entry to its last, and the artifacts and calls that are kept fit to it.
     pub async fn audit_verify(&self) -> Finished<VerifyReport> {
         match self.chain().await {
             Ok(finished) => finished,
@@ -15,7 +15,11 @@ impl Sandpiper {
     }
 
     async fn chain(&self) -> Result<Finished<VerifyReport>, Fault> {
-        let report = self.store()?.verify(&self.scope()).await?;
+        let store = self.store()?;
+        let mut report = store.verify(&self.scope()).await?;
+        if report.broken.is_none() {
+            report.broken = self.damaged_part(&*store).await?;
+        }
         let error = report.broken.as_ref().map(|(sequence, why)| {
             Fault::new("audit::broken", Blame::Store, format!("the audit is broken at entry {sequence}: {why}")).with_help(
                 "somebody changed the store by hand, or it was damaged: compare it with a backup before you go on",

@@ -8,7 +8,7 @@ use sandpiper_engine::entry::{Entry, Record, State};
 use sandpiper_engine::fault::{Fault, Place, Problem};
 use sandpiper_engine::plan::Stage;
 use sandpiper_engine::scope::Scope;
-use sandpiper_engine::store::{EntryQuery, Store};
+use sandpiper_engine::store::{EntryQuery, Store, StoreError};
 use sandpiper_engine::undo::Planned;
 
 use crate::load::{Changes, Item};
@@ -18,7 +18,7 @@ use crate::run::ready::Ready;
 use crate::templates::Template;
 
 /// Where a file that is only in the archive is said to be.
-const ARCHIVE: &str = "<archive>";
+pub(crate) const ARCHIVE: &str = "<archive>";
 
 /// Makes applied changes ready to be taken back.
 pub(crate) struct Archive<'a> {
@@ -61,7 +61,8 @@ impl Archive<'_> {
         let query = EntryQuery::at(self.scope.clone(), planned.application());
         let mut entries = self.store.entries(&query).await?.into_iter();
         let Some(application) = entries.find(|entry| entry.record.change_id == planned.change_id) else {
-            return Err(Fault::bug(format!("the entry that applied `{}` is not there", planned.change_id)));
+            let wrong = format!("the entry that applied `{}` is not there", planned.change_id);
+            return Err(StoreError::Damaged(wrong).into());
         };
         let ready = self.ready(planned, &application.record).await.map_err(Fault::from_problems)?;
         Ok(Prepared { ready: Arc::new(ready), application })
