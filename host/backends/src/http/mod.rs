@@ -5,7 +5,7 @@
 //! is added here, after the guest's own headers were looked at, and never told to it. No proxy of the environment is
 //! asked, no redirect is followed unless `redirects` says so, nothing that comes compressed is unpacked.
 //!
-//! A request that was not sent is kept apart from one that was sent and not answered: [`connection`] watches whether a
+//! A request that was not sent is kept apart from one that was sent and not answered: `connection` watches whether a
 //! byte of it went out.
 
 mod auth;
