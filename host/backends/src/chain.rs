@@ -218,7 +218,7 @@ mod tests {
     #[test]
     fn an_end_without_its_last_entries_does_not_fit() {
         let scope = Scope { service: "s".into(), environment: "e".into(), tenant: None };
-        let head = Head { sequence: Sequence(3), hash: Digest::from([3; 32]) };
+        let head = Head { sequence: Sequence(3), hash: Digest::from([3; 32]), states: Sum::EMPTY };
         let place = |last: &[Link]| end_fits(&scope, head, last).map(|(place, _)| place.0);
         assert_eq!(place(&[]), Some(2));
         assert_eq!(place(&[link(2, 2)]), Some(3));
