@@ -316,7 +316,7 @@ pub(crate) fn recorded_end(scope: &Scope) -> Statement<'_> {
 
 /// What [`recorded_end`] answered.
 pub(crate) fn read_end(row: &Cells) -> Result<End, Failure> {
-    let found = row.optional(3)?.map(|_| states::digest(row, 3)).transpose()?;
+    let found = row.bytes(3)?.map(|_| states::digest(row, 3)).transpose()?;
     Ok(End { sequence: Sequence(row.number(0)?), hash: states::digest(row, 1)?, states: sum(row, 2)?, found })
 }
 
