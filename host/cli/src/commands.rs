@@ -13,7 +13,9 @@ use sandpiper::report::{EntriesReport, Finished, LocksReport, UndoReport};
 use sandpiper::{Builder, Resolution, Sandpiper, Select, Stopper, Undo, UndoWhat};
 use tokio::runtime::Runtime;
 
-use crate::args::{Arguments, Command, Found, Global, IssueCommand, LockCommand, SchemaOf, Selection, Taken};
+use crate::args::{
+    Arguments, Command, Format, Found, Global, IssueCommand, LockCommand, SchemaOf, Selection, Taken,
+};
 use crate::bug::Panics;
 use crate::output::Output;
 use crate::render::Body;
@@ -115,7 +117,11 @@ impl Session<'_> {
         if dry_run {
             return self.with(global, directory, async |project| project.plan(&select).await);
         }
-        self.with(global, directory, async |project| project.apply(&select).await)
+        // Whoever wants to see each change gets all that a run knows of it.
+        if self.output.format == Format::Json || self.output.verbose > 0 {
+            return self.with(global, directory, async |project| project.apply(&select).await);
+        }
+        self.with(global, directory, async |project| project.apply_in_brief(&select).await)
     }
 
     fn issue(&self, global: Global, command: IssueCommand) -> u8 {

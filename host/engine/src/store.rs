@@ -24,6 +24,13 @@ pub trait Store: Send + Sync {
     /// The states of all changes of a scope, by one indexed read. None when there is no store yet; nothing is made.
     async fn states(&self, scope: &Scope) -> Result<Option<States>, StoreError>;
 
+    /// The hash of the newest entry of a scope's chain: as long as it is the same, so is everything that was ever recorded
+    /// of the scope. None where there is no entry, where the chain's recorded end is another one, and from stores to
+    /// which this would be no less to do than to give the states.
+    async fn head(&self, _scope: &Scope) -> Result<Option<Digest>, StoreError> {
+        Ok(None)
+    }
+
     /// Makes the store, or moves its own schema forward under a lock of its own. Called before the first lease.
     ///
     /// # Errors

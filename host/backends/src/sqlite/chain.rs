@@ -339,6 +339,14 @@ pub(super) fn recorded_end(connection: &Connection, head: Head) -> Result<End, S
     Ok(End { sequence: head.sequence, hash: head.hash, states: head.states, found })
 }
 
+/// The hash of the newest entry, where it is the one that the chain's head names.
+pub(crate) fn newest_hash(connection: &Connection, scope: &Scope) -> Result<Option<Digest>, StoreError> {
+    let snapshot = connection.unchecked_transaction().in_store()?;
+    let Some(head) = head(&snapshot, scope)? else { return Ok(None) };
+    let End { hash, found, .. } = recorded_end(&snapshot, head)?;
+    Ok(found.filter(|found| *found == hash))
+}
+
 /// Whether the newest entry fits the one before it and the recorded end; how many entries there are.
 pub(crate) fn end(connection: &Connection, scope: &Scope) -> Result<ChainReport, StoreError> {
     let snapshot = connection.unchecked_transaction().in_store()?;

@@ -162,6 +162,10 @@ impl Store for SqliteStore {
         self.look(|connection| states::all(connection, scope))
     }
 
+    async fn head(&self, scope: &Scope) -> Result<Option<Digest>, StoreError> {
+        Ok(self.look(|connection| chain::newest_hash(connection, scope))?.flatten())
+    }
+
     async fn prepare(&self) -> Result<(), StoreError> {
         if self.look(schema::is_current)?.unwrap_or(false) {
             return Ok(());

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use sandpiper_backends::crash;
 use sandpiper_engine::change::ChangeId;
@@ -29,8 +29,17 @@ impl Sandpiper {
     ///
     /// The work is done on threads of its own; files are read and guests compiled on the thread that polls this.
     pub async fn apply(&self, select: &Select) -> Finished<Report> {
+        self.apply_and_remember(select, None).await
+    }
+
+    /// Applies; that nothing was to do is remembered where it is said when the run began.
+    pub(super) async fn apply_and_remember(
+        &self,
+        select: &Select,
+        remembering: Option<SystemTime>,
+    ) -> Finished<Report> {
         let begun = Instant::now();
-        let mut finished = match self.applied(select).await {
+        let mut finished = match self.applied(select, remembering).await {
             Ok(finished) => finished,
             Err(fault) => self.refused(fault),
         };
@@ -40,7 +49,11 @@ impl Sandpiper {
         finished
     }
 
-    async fn applied(&self, select: &Select) -> Result<Finished<Report>, Fault> {
+    async fn applied(
+        &self,
+        select: &Select,
+        remembering: Option<SystemTime>,
+    ) -> Result<Finished<Report>, Fault> {
         let (opened, selection, mut plan) = self.open_and_plan(select).await?;
         let readied = self.readied(&opened, &plan).await?;
         let missing = self.missing(&opened, select, &plan).await?;
@@ -65,7 +78,12 @@ impl Sandpiper {
         let ends = if plan.has_work() {
             self.run(opened, plan, readied, selection).await?
         } else {
-            schedule::run(&plan.stages, 1, &|_| None)
+            let ends = schedule::run(&plan.stages, 1, &|_| None);
+            if let Some(begun) = remembering.filter(|_| undone.is_none() && warnings.is_empty()) {
+                // What is not remembered is looked at again.
+                let _ = self.remember_settled(select, &opened, &ends, begun).await;
+            }
+            ends
         };
         let ends = match undone {
             Some(undone) => after_undo::together(undone, kept_out, ends, &order),

@@ -14,6 +14,7 @@ mod lock;
 mod looked;
 mod plan;
 mod preview;
+mod settled;
 mod status;
 pub(crate) mod undo;
 mod validate;

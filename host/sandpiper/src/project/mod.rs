@@ -7,9 +7,11 @@
 mod facts;
 mod info;
 mod listing;
+mod memory;
 mod payload;
 mod read;
 mod retry;
+mod settled;
 mod sql_change;
 mod stat_cache;
 #[cfg(test)]
@@ -19,7 +21,6 @@ mod yaml_change;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use sandpiper_engine::change::ChangeId;
 use sandpiper_engine::digest::Digest;
@@ -27,9 +28,11 @@ use sandpiper_engine::fault::{Place, Problem};
 use sandpiper_engine::file_name::{Classified, FileName, classify};
 
 pub use info::{ChangeInfo, InfoPlaces, check_info};
+pub use memory::Memory;
 pub use payload::Payload;
 pub use read::MAX_FILE;
 pub use retry::read_retry;
+pub use settled::{Settled, stamps};
 
 use stat_cache::StatCache;
 
@@ -50,17 +53,6 @@ pub struct Options<'a> {
     pub secrets: &'a Secrets,
     /// What is remembered of files between runs; nothing if unset.
     pub memory: Option<Memory<'a>>,
-}
-
-/// What is remembered of files between runs.
-#[derive(Debug, Clone, Copy)]
-pub struct Memory<'a> {
-    /// Where it is kept: a folder that only this account may write to, else it is not used.
-    pub folder: &'a Path,
-    /// Whether it is believed. What is read is remembered all the same.
-    pub believed: bool,
-    /// The time before the files are looked at: what was touched just before it is not remembered.
-    pub now: SystemTime,
 }
 
 /// A configuration and its change files.

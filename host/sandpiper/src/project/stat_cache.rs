@@ -5,29 +5,26 @@
 //! the next run, as git does with those that it calls racily clean. What is remembered only ever shows that there is
 //! nothing to do: whatever is about to run is read.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, ErrorKind, Write as _};
+use std::fs::{self, File};
+use std::io;
 use std::ops::Range;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{AtFlags, Mode, OFlags, Stat};
 use sandpiper_engine::digest::Digest;
 
+use super::ChangeFile;
 use super::facts::{self, Facts, Names, Reader, Writer};
 use super::listing::Listed;
-use super::{ChangeFile, Memory};
+use super::memory::{self, Memory};
 
 /// What the file begins with: its format, and whose rules the remembered files satisfied.
 const HEAD: &[u8] = concat!("sandpiper files 1 ", env!("CARGO_PKG_VERSION"), "\n").as_bytes();
 
 /// Two edits within this time may leave the same times: the coarsest file systems count in steps of two seconds.
 const RACY: Duration = Duration::from_secs(2);
-
-/// What is remembered of a folder that nobody looked at for so long is given up.
-const KEPT: Duration = Duration::from_secs(60 * 24 * 60 * 60);
 
 /// By what a file is known to be unchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,13 +42,21 @@ impl Stamp {
         Ok(Self::from(&rustix::fs::fstat(file)?))
     }
 
+    /// All that it is.
+    pub(super) fn numbers(&self) -> [u64; 7] {
+        let Self { size, modified, changed, inode, device } = *self;
+        let [modified, changed] = [modified, changed]
+            .map(|(seconds, nanoseconds)| [seconds.cast_unsigned(), nanoseconds.cast_unsigned()]);
+        [size, modified[0], modified[1], changed[0], changed[1], inode, device]
+    }
+
     /// How long the file is, in bytes.
     pub(super) fn size(&self) -> u64 {
         self.size
     }
 
     /// Whether an edit after `read_at` is certain to show.
-    fn is_settled(&self, read_at: SystemTime) -> bool {
+    pub(super) fn is_settled(&self, read_at: SystemTime) -> bool {
         let before = read_at.checked_sub(RACY).and_then(|time| time.duration_since(UNIX_EPOCH).ok());
         let before = before.and_then(|before| i64::try_from(before.as_secs()).ok()).unwrap_or_default();
         self.modified.0 < before && self.changed.0 < before
@@ -120,7 +125,7 @@ impl StatCache {
     /// What is remembered of the files in `location`; none where others may write to the folder that it is kept in, or
     /// one of the two cannot be opened. What is damaged is nothing.
     pub(super) fn open(memory: Memory<'_>, location: &Path) -> Option<Self> {
-        if !is_ours(memory.folder).is_ok_and(|ours| ours) {
+        if !memory.is_ours() {
             return None;
         }
         let folder = rustix::fs::open(location, OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty()).ok()?;
@@ -185,40 +190,9 @@ impl StatCache {
         if old.as_ref().is_ok_and(|old| *old == bytes) {
             return;
         }
-        let part = self.file.with_extension(format!("{}.part", std::process::id()));
-        if write_new(&part, &bytes).and_then(|()| fs::rename(&part, &self.file)).is_err() {
-            drop(fs::remove_file(&part));
-        }
+        memory::write(&self.file, &bytes);
         if old.is_err() {
-            forget_the_old(&self.file, self.now);
-        }
-    }
-}
-
-/// Makes the folder if it is missing, and tells whether only this account may write to it.
-fn is_ours(folder: &Path) -> io::Result<bool> {
-    let metadata = match fs::metadata(folder) {
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-            fs::metadata(folder)?
-        }
-        other => other?,
-    };
-    let private = metadata.uid() == rustix::process::geteuid().as_raw() && metadata.mode() & 0o022 == 0;
-    Ok(metadata.is_dir() && private)
-}
-
-fn write_new(file: &Path, bytes: &[u8]) -> io::Result<()> {
-    OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?.write_all(bytes)
-}
-
-/// Removes what is kept of folders that are long gone, whenever a new one is added.
-fn forget_the_old(file: &Path, now: SystemTime) {
-    let entries = file.parent().and_then(|folder| fs::read_dir(folder).ok());
-    for entry in entries.into_iter().flatten().flatten() {
-        let modified = entry.metadata().and_then(|metadata| metadata.modified());
-        if modified.is_ok_and(|modified| now.duration_since(modified).is_ok_and(|age| age > KEPT)) {
-            drop(fs::remove_file(entry.path()));
+            memory::forget_the_old(&self.file, self.now);
         }
     }
 }
@@ -229,12 +203,7 @@ fn encode(entries: &[(&[u8], Stamp, &[u8])], location: &Path) -> Vec<u8> {
     body.number(entries.len() as u64);
     for (name, stamp, facts) in entries {
         body.bytes(name);
-        body.number(stamp.size);
-        for part in [stamp.modified.0, stamp.modified.1, stamp.changed.0, stamp.changed.1] {
-            body.number(part.cast_unsigned());
-        }
-        body.number(stamp.inode);
-        body.number(stamp.device);
+        stamp.numbers().into_iter().for_each(|number| body.number(number));
         body.bytes(facts);
     }
     [HEAD, Digest::of(&body.0).as_bytes(), &body.0].concat()
