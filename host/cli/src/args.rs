@@ -3,9 +3,21 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use sandpiper::scaffold::Language;
+
+pub(crate) use self::audit::AuditCommand;
+pub(crate) use self::global::{Colors, Format, Global, assignment};
+pub(crate) use self::issue::{Found, IssueCommand};
+pub(crate) use self::lock::LockCommand;
+pub(crate) use self::selection::{Selection, Taken, Waits};
+
+mod audit;
+mod global;
+mod issue;
+mod lock;
+mod selection;
 
 /// All that was given on the command line.
 #[derive(Debug, Parser)]
@@ -38,82 +50,6 @@ Examples:
 Exit codes:
   0 done   1 a change failed   2 usage, configuration or files   3 pending (--check)
   4 a person is needed   5 lock   6 integrity   7 unreachable   70 a bug of ours";
-
-/// Options that may stand before or after the command.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Global options")]
-pub(crate) struct Global {
-    /// Configuration; default: sandpiper.yaml here or above
-    #[arg(short, long, global = true, value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
-    /// Print results as `human` text or as `json`
-    #[arg(
-        long,
-        global = true,
-        value_enum,
-        default_value_t,
-        hide_possible_values = true,
-        hide_default_value = true
-    )]
-    pub(crate) format: Format,
-    /// Print only errors
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
-    pub(crate) quiet: bool,
-    /// Print more; -vv: all logs of changes too
-    #[arg(short, long, global = true, action = ArgAction::Count)]
-    pub(crate) verbose: u8,
-    /// Colours: `auto`, `always` or `never`
-    #[arg(
-        long,
-        global = true,
-        value_enum,
-        default_value_t,
-        hide_possible_values = true,
-        hide_default_value = true,
-        value_name = "WHEN"
-    )]
-    pub(crate) color: Colors,
-    /// Who runs this; default: user@host
-    #[arg(long, global = true, value_name = "NAME")]
-    pub(crate) operator: Option<String>,
-    /// In place of the configured environment
-    #[arg(long, global = true, value_name = "NAME")]
-    pub(crate) environment: Option<String>,
-    /// A variable, in place of the configured one
-    #[arg(long, global = true, value_name = "VAR=VALUE", value_parser = assignment)]
-    pub(crate) set: Vec<(String, String)>,
-    /// Only this stage
-    #[arg(long, global = true, value_name = "NAME")]
-    pub(crate) stage: Option<String>,
-    /// Only this tenant
-    #[arg(long, global = true, hide_short_help = true, value_name = "NAME")]
-    pub(crate) tenant: Option<String>,
-    /// Read every file again, whatever the cache knows
-    #[arg(long, global = true, hide_short_help = true)]
-    pub(crate) no_cache: bool,
-}
-
-/// How results are printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub(crate) enum Format {
-    /// For people.
-    #[default]
-    Human,
-    /// One JSON document.
-    Json,
-}
-
-/// When to use colours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub(crate) enum Colors {
-    /// On a terminal.
-    #[default]
-    Auto,
-    /// Always.
-    Always,
-    /// Never.
-    Never,
-}
 
 /// What to do.
 #[derive(Debug, Subcommand)]
@@ -301,25 +237,6 @@ Examples:
     },
 }
 
-/// Which changes a run looks at.
-#[derive(Debug, Args)]
-pub(crate) struct Selection {
-    /// Up to and with this change, and the stages that its stage is after
-    #[arg(long, value_name = "ID", conflicts_with = "only")]
-    pub(crate) to: Option<String>,
-    /// Only this change
-    #[arg(long, value_name = "ID")]
-    pub(crate) only: Option<String>,
-}
-
-/// How long to wait for what is not up yet.
-#[derive(Debug, Clone, Copy, Args)]
-pub(crate) struct Waits {
-    /// Wait for the store and target systems to come up: `60s`
-    #[arg(long, value_name = "D", value_parser = sandpiper::config::duration)]
-    pub(crate) wait: Option<Duration>,
-}
-
 impl Command {
     /// How long it waits for what is not up yet.
     pub(crate) fn wait(&self) -> Duration {
@@ -331,139 +248,6 @@ impl Command {
     }
 }
 
-/// What an undo takes back.
-#[derive(Debug, Args)]
-#[group(required = true, multiple = false)]
-pub(crate) struct Taken {
-    /// The change
-    #[arg(value_name = "ID")]
-    pub(crate) id: Option<String>,
-    /// So many changes: those that were applied last, in any stage
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) last: Option<u32>,
-    /// All that was applied after this change, in its stage and in stages after it
-    #[arg(long, value_name = "ID")]
-    pub(crate) to: Option<String>,
-}
-
-/// What to do about changes that need a person.
-#[derive(Debug, Subcommand)]
-pub(crate) enum IssueCommand {
-    /// List the changes that need a person
-    List,
-    /// Tell all that is known of them, and what to do next
-    Show {
-        /// Only this change
-        #[arg(value_name = "ID")]
-        id: Option<String>,
-    },
-    /// Record what you found when you looked at the target system
-    #[command(after_long_help = "\
-Examples:
-  sandpiper issue resolve backfill --applied --reason \"all rows are there\"
-  sandpiper issue resolve backfill --rolled-back --reason \"removed the half that was there\"
-  sandpiper issue resolve backfill --resume --after 7 --reason \"step 7 is done, 8 is not\"")]
-    Resolve {
-        /// The change
-        #[arg(value_name = "ID")]
-        id: String,
-        #[command(flatten)]
-        found: Found,
-        /// With --resume: the last step that is done
-        #[arg(long, value_name = "N", conflicts_with_all = ["applied", "rolled_back"])]
-        after: Option<u64>,
-        /// Why, for those who read the audit later
-        #[arg(long, value_name = "TEXT")]
-        reason: Option<String>,
-    },
-}
-
-/// What a person found.
-#[derive(Debug, Args)]
-#[group(multiple = false)]
-pub(crate) struct Found {
-    /// It is done: never run it again
-    #[arg(long)]
-    pub(crate) applied: bool,
-    /// Nothing of it is left: the next run applies it again
-    #[arg(long)]
-    pub(crate) rolled_back: bool,
-    /// The next run goes on after the last step that is done
-    #[arg(long)]
-    pub(crate) resume: bool,
-}
-
-/// What to read of the audit.
-#[derive(Debug, Subcommand)]
-pub(crate) enum AuditCommand {
-    /// List the newest entry of each change
-    #[command(after_long_help = "\
-Examples:
-  sandpiper audit list
-  sandpiper audit list --history --since 24h
-  sandpiper audit list --history --state failed --stage data")]
-    List {
-        /// Every entry
-        #[arg(long)]
-        history: bool,
-        /// Only what was over since: `24h` ago, or a time like 2026-01-31T12:00:00Z
-        #[arg(long, value_name = "T")]
-        since: Option<String>,
-        /// Only entries with this state
-        #[arg(long, value_name = "S")]
-        state: Option<String>,
-    },
-    /// Tell all that happened to a change
-    #[command(after_long_help = "\
-Examples:
-  sandpiper audit show add-status
-  sandpiper audit show add-status --calls
-  sandpiper audit show add-status --artifact ran.sql
-  sandpiper audit show add-status --artifact - | diff - changes/_0002__AddStatus.sql")]
-    Show {
-        /// The change
-        #[arg(value_name = "ID")]
-        id: String,
-        /// The calls of its newest attempt too
-        #[arg(long)]
-        calls: bool,
-        /// The calls of this attempt, by the beginning of its id
-        #[arg(long, value_name = "ATTEMPT")]
-        attempt: Option<String>,
-        /// Write what ran to a new file; `-`: to standard output, and nothing else
-        #[arg(long, value_name = "FILE")]
-        artifact: Option<PathBuf>,
-    },
-    /// Check that no entry was altered or removed
-    Verify,
-    /// Print every entry as a line of JSON, oldest first
-    #[command(after_long_help = "Examples:\n  sandpiper audit export > audit.jsonl")]
-    Export,
-    /// Drop old calls, and old artifacts that nothing applied needs; entries stay
-    #[command(after_long_help = "Examples:\n  sandpiper audit prune --older-than 90d")]
-    Prune {
-        /// How old: `90d`, `12h`
-        #[arg(long, value_name = "D")]
-        older_than: String,
-    },
-}
-
-/// What to do with locks.
-#[derive(Debug, Subcommand)]
-pub(crate) enum LockCommand {
-    /// Show who holds which lock
-    Status,
-    /// Take the lock away from a holder that is gone
-    #[command(
-        after_long_help = "Examples:\n  sandpiper lock release --stage schema --reason \"the machine was lost\""
-    )]
-    Release {
-        /// Why, for those who read the audit later
-        #[arg(long, value_name = "TEXT")]
-        reason: Option<String>,
-    },
-}
-
 /// A file that has a JSON Schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum SchemaOf {
@@ -471,15 +255,6 @@ pub(crate) enum SchemaOf {
     Config,
     /// A YAML change
     Change,
-}
-
-/// Splits `VAR=VALUE`.
-pub(crate) fn assignment(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some(("", _)) => Err("the variable has no name".to_owned()),
-        Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
-        None => Err(format!("give it a value: `--set {text}=VALUE`")),
-    }
 }
 
 #[cfg(test)]
@@ -508,14 +283,6 @@ mod tests {
             assert_eq!(arguments.global.config, Some(PathBuf::from("x.yaml")));
             assert!(matches!(arguments.command, Command::Plan { check: true, .. }));
         }
-    }
-
-    #[test]
-    fn a_variable_needs_a_name_and_a_value() {
-        assert_eq!(assignment("a=b=c"), Ok(("a".to_owned(), "b=c".to_owned())));
-        assert_eq!(assignment("a="), Ok(("a".to_owned(), String::new())));
-        assert!(assignment("=b").is_err());
-        assert!(assignment("a").unwrap_err().contains("--set a=VALUE"));
     }
 
     #[test]
