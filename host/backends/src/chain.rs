@@ -66,28 +66,13 @@ pub(crate) fn link(
 ) -> Result<Linked, AppendError> {
     let mut linked =
         Linked { entries: Vec::new(), links: Vec::new(), states: States::new(), cleared: Vec::new(), head };
-    for Draft { record, condition, calls } in drafts {
-        if record.scope != lease.key.scope {
-            let reason = format!("an entry of another scope than the lease `{}`", lease.key);
-            return Err(StoreError::Refused(reason).into());
-        }
+    for draft in drafts {
+        let Draft { record, calls, .. } = draft;
         let id = &record.change_id;
         let before = linked.states.get(id).or_else(|| before.get(id));
-        let newest = before.map(|state| state.sequence);
-        match *condition {
-            Condition::Newest(planned) if planned != newest => {
-                return Err(AppendError::Superseded(id.clone()));
-            }
-            Condition::NewestOrDrop(planned) if planned != newest => {
-                linked.entries.push(None);
-                continue;
-            }
-            Condition::SameAttempt
-                if before.and_then(|state| state.attempt_id.as_ref()) != record.attempt_id.as_ref() =>
-            {
-                return Err(AppendError::Superseded(id.clone()));
-            }
-            _ => {}
+        if !admits(lease, draft, before)? {
+            linked.entries.push(None);
+            continue;
         }
         let sequence = Sequence(linked.head.sequence.0 + 1);
         let (entry, text) = Entry::link(record.clone(), sequence, lease.token, linked.head.hash)
@@ -103,6 +88,31 @@ pub(crate) fn link(
         linked.entries.push(Some(entry));
     }
     Ok(linked)
+}
+
+/// Whether an entry may be appended after the state that its change has; false for a rider that is dropped.
+pub(crate) fn admits(
+    lease: &Lease,
+    draft: &Draft,
+    before: Option<&ChangeState>,
+) -> Result<bool, AppendError> {
+    let record = &draft.record;
+    if record.scope != lease.key.scope {
+        let reason = format!("an entry of another scope than the lease `{}`", lease.key);
+        return Err(StoreError::Refused(reason).into());
+    }
+    let newest = before.map(|state| state.sequence);
+    let attempt = before.and_then(|state| state.attempt_id.as_ref());
+    match draft.condition {
+        Condition::NewestOrDrop(planned) if planned != newest => Ok(false),
+        Condition::Newest(planned) if planned != newest => {
+            Err(AppendError::Superseded(record.change_id.clone()))
+        }
+        Condition::SameAttempt if attempt != record.attempt_id.as_ref() => {
+            Err(AppendError::Superseded(record.change_id.clone()))
+        }
+        _ => Ok(true),
+    }
 }
 
 /// What is wrong with a chain, and at which entry.

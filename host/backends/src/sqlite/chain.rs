@@ -7,16 +7,14 @@ use sandpiper_engine::change::ChangeId;
 use sandpiper_engine::digest::Digest;
 use sandpiper_engine::entry::{Entry, Sequence};
 use sandpiper_engine::scope::Scope;
-use sandpiper_engine::state::{ChangeState, States};
-use sandpiper_engine::store::{
-    AppendError, Appended, ChainReport, Condition, Draft, EntryQuery, Lease, StoreError,
-};
+use sandpiper_engine::state::ChangeState;
+use sandpiper_engine::store::{AppendError, Appended, ChainReport, Draft, EntryQuery, Lease, StoreError};
 
 use super::details::Names;
 use super::errors::{Explain, store_error};
 use super::lease::{self, from_stored, stored};
 use super::{calls, progress, states};
-use crate::chain as shared;
+use crate::chain::{self as shared, Broken, Link, Walk, admits, end_fits};
 use crate::sum::{End, Sum, headless};
 
 /// How many bits of an entry's key are its sequence number; those above are its chain, which is 0 for the first.
@@ -35,13 +33,11 @@ pub(super) fn of(key: i64) -> i64 {
     key >> SEQUENCE_BITS
 }
 
-/// The end of a chain.
+/// The row of a chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Head {
     pub(crate) chain: i64,
-    sequence: Sequence,
-    hash: Digest,
-    states: Sum,
+    end: shared::Head,
 }
 
 /// Appends entries, all or none, within a transaction of the caller's.
@@ -75,7 +71,7 @@ pub(crate) fn append(
             None => before.clone(),
         };
         if after != before {
-            head.states.replace(before.as_ref(), after.as_ref());
+            head.end.states.replace(before.as_ref(), after.as_ref());
             moved.insert(id);
         }
         states.insert(id.clone(), after);
@@ -90,8 +86,8 @@ pub(crate) fn append(
     connection
         .prepare_cached("UPDATE main.sandpiper_chain SET sequence = ?2, hash = ?3, states = ?4 WHERE id = ?1")
         .and_then(|mut statement| {
-            let hash = head.hash.as_bytes().as_slice();
-            statement.execute((head.chain, stored(head.sequence.0), hash, head.states.as_bytes()))
+            let shared::Head { sequence, hash, states } = &head.end;
+            statement.execute((head.chain, stored(sequence.0), hash.as_bytes().as_slice(), states.as_bytes()))
         })
         .in_store()?;
     Ok(Appended(entries))
@@ -104,28 +100,13 @@ fn append_one(
     draft: &Draft,
     before: Option<&ChangeState>,
 ) -> Result<Option<Entry>, AppendError> {
-    let record = &draft.record;
-    if record.scope != lease.key.scope {
-        let reason = format!("an entry of another scope than the lease `{}`", lease.key);
-        return Err(StoreError::Refused(reason).into());
+    if !admits(lease, draft, before)? {
+        return Ok(None);
     }
-    let newest = before.map(|state| state.sequence);
-    match draft.condition {
-        Condition::Newest(planned) if planned != newest => {
-            return Err(AppendError::Superseded(record.change_id.clone()));
-        }
-        Condition::NewestOrDrop(planned) if planned != newest => return Ok(None),
-        Condition::SameAttempt
-            if before.as_ref().and_then(|it| it.attempt_id.as_ref()) != record.attempt_id.as_ref() =>
-        {
-            return Err(AppendError::Superseded(record.change_id.clone()));
-        }
-        _ => {}
-    }
-    let sequence = Sequence(head.sequence.0 + 1);
+    let sequence = Sequence(head.end.sequence.0 + 1);
     let calls = calls::packed(draft.calls.as_deref())?;
-    let (entry, text) =
-        Entry::link(record.clone(), sequence, lease.token, head.hash).map_err(StoreError::Refused)?;
+    let (entry, text) = Entry::link(draft.record.clone(), sequence, lease.token, head.end.hash)
+        .map_err(StoreError::Refused)?;
     connection
         .prepare_cached(
             "INSERT INTO main.sandpiper_entry (sequence, hash, body, calls) VALUES (?1, ?2, ?3, ?4)",
@@ -135,7 +116,7 @@ fn append_one(
             statement.execute((key(head.chain, sequence), hash, text, calls))
         })
         .in_store()?;
-    *head = Head { sequence, hash: entry.hash, ..*head };
+    (head.end.sequence, head.end.hash) = (sequence, entry.hash);
     Ok(Some(entry))
 }
 
@@ -203,7 +184,7 @@ fn at(connection: &Connection, chain: i64, places: &[Sequence]) -> Result<Vec<En
 }
 
 fn read(row: &Row<'_>) -> Result<Entry, StoreError> {
-    let link = Link::read(row).in_store()?;
+    let link = link(row).in_store()?;
     Entry::read(&link.text, link.hash).map_err(|error| StoreError::Damaged(error.to_string()))
 }
 
@@ -211,9 +192,9 @@ fn read(row: &Row<'_>) -> Result<Entry, StoreError> {
 pub(crate) fn verify(connection: &Connection, scope: &Scope) -> Result<ChainReport, StoreError> {
     // One snapshot of all three tables.
     let snapshot = connection.unchecked_transaction().in_store()?;
-    let mut walk = Walk { entries: 0, last: Digest::ZERO, states: States::new() };
+    let mut walk = Walk::new(scope);
     let broken = match head(&snapshot, scope)? {
-        Some(head) => walk.along(&snapshot, scope, head)?,
+        Some(head) => along(&snapshot, head, &mut walk)?,
         None if is_headless(&snapshot)? => {
             Some((Sequence(1), "a chain's recorded end is not there".to_owned()))
         }
@@ -222,100 +203,25 @@ pub(crate) fn verify(connection: &Connection, scope: &Scope) -> Result<ChainRepo
     Ok(ChainReport { entries: walk.entries, broken })
 }
 
-/// What is wrong, and at which entry.
-type Broken = Option<(Sequence, String)>;
-
-struct Walk {
-    entries: u64,
-    last: Digest,
-    states: States,
-}
-
-impl Walk {
-    fn along(&mut self, connection: &Connection, scope: &Scope, head: Head) -> Result<Broken, StoreError> {
-        let mut statement = connection
-            .prepare(
-                "SELECT sequence, hash, body FROM main.sandpiper_entry WHERE sequence BETWEEN ?1 AND ?2 ORDER BY sequence",
-            )
-            .in_store()?;
-        let all = [Sequence(0), Sequence(LAST)].map(|sequence| key(head.chain, sequence));
-        let mut rows = statement.query(all).in_store()?;
-        while let Some(row) = rows.next().in_store()? {
-            let link = match Link::read(row) {
-                Ok(link) => link,
-                Err(error) => return Ok(Some((Sequence(self.entries + 1), error.to_string()))),
-            };
-            if let Some(reason) = self.step(scope, &link) {
-                return Ok(Some((link.sequence.min(Sequence(self.entries + 1)), reason)));
-            }
-        }
-        let found = states::rows(connection, head.chain);
-        Ok(self.end(head).or_else(|| self.hold_against(found)).or_else(|| self.hold_sum(head)))
-    }
-
-    fn step(&mut self, scope: &Scope, link: &Link) -> Option<String> {
-        let expected = Sequence(self.entries + 1);
-        if link.sequence != expected {
-            return Some(format!("entry {expected} is not there"));
-        }
-        if Entry::hash(self.last, &link.text) != link.hash {
-            return Some("its text does not have its hash".to_owned());
-        }
-        let entry = match Entry::read(&link.text, link.hash) {
-            Ok(entry) => entry,
-            Err(error) => return Some(error.to_string()),
+/// Takes the entries of a chain one after the other.
+fn along(connection: &Connection, head: Head, walk: &mut Walk<'_>) -> Result<Broken, StoreError> {
+    let mut statement = connection
+        .prepare(
+            "SELECT sequence, hash, body FROM main.sandpiper_entry WHERE sequence BETWEEN ?1 AND ?2 ORDER BY sequence",
+        )
+        .in_store()?;
+    let all = [Sequence(0), Sequence(LAST)].map(|sequence| key(head.chain, sequence));
+    let mut rows = statement.query(all).in_store()?;
+    while let Some(row) = rows.next().in_store()? {
+        let broken = match link(row) {
+            Ok(link) => walk.step(&link),
+            Err(error) => Some((Sequence(walk.entries + 1), error.to_string())),
         };
-        if entry.sequence != link.sequence || entry.record.scope != *scope {
-            return Some("its text is that of another entry".to_owned());
+        if broken.is_some() {
+            return Ok(broken);
         }
-        let id = &entry.record.change_id;
-        if let Some(state) = ChangeState::after(self.states.get(id), &entry) {
-            self.states.insert(id.clone(), state);
-        }
-        self.entries += 1;
-        self.last = link.hash;
-        None
     }
-
-    fn end(&self, head: Head) -> Broken {
-        let last = Sequence(self.entries);
-        if head.sequence > last {
-            return Some((
-                Sequence(last.0 + 1),
-                format!("entry {} is the chain's end, and is not there", head.sequence),
-            ));
-        }
-        if head.sequence < last || head.hash != self.last {
-            return Some((
-                last,
-                format!("the chain's end is recorded as entry {}, with another hash", head.sequence),
-            ));
-        }
-        None
-    }
-
-    fn hold_sum(&self, head: Head) -> Broken {
-        let wrong =
-            || (Sequence(self.entries), "the chain's end says something else about the states".to_owned());
-        (head.states != Sum::of(&self.states)).then(wrong)
-    }
-
-    fn hold_against(&self, found: Result<States, StoreError>) -> Broken {
-        let found = match found {
-            Ok(found) => found,
-            Err(error) => return Some((Sequence(self.entries), error.to_string())),
-        };
-        let differing = |one: &States, other: &States| -> BTreeMap<Sequence, String> {
-            let differs = |(id, state): &(_, &ChangeState)| other.get(*id) != Some(*state);
-            let name = |(id, state): (_, &ChangeState)| {
-                (state.sequence, format!("the table of states says something else about `{id}`"))
-            };
-            one.iter().filter(differs).map(name).collect()
-        };
-        let mut broken = differing(&found, &self.states);
-        broken.extend(differing(&self.states, &found));
-        broken.into_iter().next()
-    }
+    Ok(walk.end(head.end, states::rows(connection, head.chain)))
 }
 
 /// Whether entries have lost the head of their chain. The ids of chains have no gaps.
@@ -333,10 +239,11 @@ pub(super) fn recorded_end(connection: &Connection, head: Head) -> Result<End, S
     let found = connection
         .prepare_cached("SELECT hash FROM main.sandpiper_entry WHERE sequence = ?1")
         .and_then(|mut statement| {
-            statement.query_row([key(head.chain, head.sequence)], |row| digest(row, 0)).optional()
+            statement.query_row([key(head.chain, head.end.sequence)], |row| digest(row, 0)).optional()
         })
         .in_store()?;
-    Ok(End { sequence: head.sequence, hash: head.hash, states: head.states, found })
+    let shared::Head { sequence, hash, states } = head.end;
+    Ok(End { sequence, hash, states, found })
 }
 
 /// The hash of the newest entry, where it is the one that the chain's head names.
@@ -354,33 +261,20 @@ pub(crate) fn end(connection: &Connection, scope: &Scope) -> Result<ChainReport,
         let lost = || (Sequence(1), "a chain's recorded end is not there".to_owned());
         return Ok(ChainReport { entries: 0, broken: is_headless(&snapshot)?.then(lost) });
     };
-    let before = Sequence(head.sequence.0.saturating_sub(1));
+    let before = Sequence(head.end.sequence.0.saturating_sub(1));
     let mut statement = snapshot
         .prepare("SELECT sequence, hash, body FROM main.sandpiper_entry WHERE sequence BETWEEN ?1 AND ?2 ORDER BY sequence")
         .in_store()?;
     let places = [before, Sequence(LAST)].map(|sequence| key(head.chain, sequence));
-    let links = statement.query_map(places, Link::read).in_store()?;
-    let links = links.map(|link| {
-        let Link { sequence, hash, text } = link.in_store()?;
-        Ok(shared::Link { sequence, hash, text })
-    });
-    let links = links.collect::<Result<Vec<_>, StoreError>>()?;
-    let end = shared::Head { sequence: head.sequence, hash: head.hash, states: head.states };
-    Ok(ChainReport { entries: head.sequence.0, broken: shared::end_fits(scope, end, &links) })
+    let links = statement.query_map(places, link).in_store()?;
+    let links = links.collect::<Result<Vec<_>, _>>().in_store()?;
+    Ok(ChainReport { entries: head.end.sequence.0, broken: end_fits(scope, head.end, &links) })
 }
 
 /// A stored entry.
-struct Link {
-    sequence: Sequence,
-    hash: Digest,
-    text: String,
-}
-
-impl Link {
-    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
-        let sequence = Sequence(from_stored(row.get::<_, i64>(0)?) & LAST);
-        Ok(Self { sequence, hash: digest(row, 1)?, text: row.get(2)? })
-    }
+fn link(row: &Row<'_>) -> rusqlite::Result<Link> {
+    let sequence = Sequence(from_stored(row.get::<_, i64>(0)?) & LAST);
+    Ok(Link { sequence, hash: digest(row, 1)?, text: row.get(2)? })
 }
 
 fn sum(row: &Row<'_>, column: usize) -> rusqlite::Result<Sum> {
@@ -402,7 +296,8 @@ pub(crate) fn head(connection: &Connection, scope: &Scope) -> Result<Option<Head
             statement
                 .query_row((&scope.service, &scope.environment, tenant), |row| {
                     let sequence = Sequence(from_stored(row.get(1)?));
-                    Ok(Head { chain: row.get(0)?, sequence, hash: digest(row, 2)?, states: sum(row, 3)? })
+                    let end = shared::Head { sequence, hash: digest(row, 2)?, states: sum(row, 3)? };
+                    Ok(Head { chain: row.get(0)?, end })
                 })
                 .optional()
         })
@@ -453,7 +348,7 @@ fn fenced(connection: &Connection, lease: &Lease, drafts: &[Draft]) -> Result<Op
             Some(chain) => {
                 let sequence = Sequence(from_stored(row.get(6).in_store()?));
                 let (hash, states) = (digest(row, 7).in_store()?, sum(row, 8).in_store()?);
-                Some(Head { chain, sequence, hash, states })
+                Some(Head { chain, end: shared::Head { sequence, hash, states } })
             }
         };
         if row.get::<_, Option<i64>>(1).in_store()?.is_some() {
@@ -470,13 +365,19 @@ pub(crate) fn new_chain(connection: &Connection, scope: &Scope) -> Result<Head, 
         return Err(headless());
     }
     let tenant = scope.tenant.as_deref().unwrap_or_default();
-    let (hash, states) = (Digest::ZERO, Sum::EMPTY);
+    let end = shared::Head::EMPTY;
     connection
         .execute(
             "INSERT INTO main.sandpiper_chain (id, service, environment, tenant, sequence, hash, states)
              SELECT ifnull(max(id) + 1, 0), ?1, ?2, ?3, 0, ?4, ?5 FROM main.sandpiper_chain",
-            (&scope.service, &scope.environment, tenant, hash.as_bytes().as_slice(), states.as_bytes()),
+            (
+                &scope.service,
+                &scope.environment,
+                tenant,
+                end.hash.as_bytes().as_slice(),
+                end.states.as_bytes(),
+            ),
         )
         .in_store()?;
-    Ok(Head { chain: connection.last_insert_rowid(), sequence: Sequence(0), hash, states })
+    Ok(Head { chain: connection.last_insert_rowid(), end })
 }
