@@ -23,6 +23,8 @@ mod network;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 mod pruning;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+mod servers;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 mod sum;

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use sandpiper_engine::digest::Digest;
 use sandpiper_engine::store::StoreError;
 
-use super::arguments::{Argument, Statement};
 use super::client::Client;
-use super::errors::{Explain as _, Failure};
-use super::{schema, states};
+use super::errors::Failure;
+use super::schema;
 use crate::compression::{self, Compressor};
+use crate::servers::failure::Explain as _;
+use crate::servers::statement::Statement;
 
 const HAS: &str = "SELECT 1 FROM sandpiper_artifact WHERE digest = ? LIMIT 1";
 const PUT: &str = "INSERT INTO sandpiper_artifact (digest, part, size, body) VALUES (?, ?, ?, ?)
@@ -35,7 +36,7 @@ pub(crate) async fn missing<'a>(
     descriptions: &'a [(Digest, String)],
 ) -> Result<Missing<'a>, StoreError> {
     let asked: Vec<Statement<'_>> =
-        artifacts.iter().map(|(digest, _)| Statement::new(HAS, [digest_argument(digest)])).collect();
+        artifacts.iter().map(|(digest, _)| Statement::new(HAS, [digest.into()])).collect();
     let answers = client.batch(&asked).await.in_store()?;
     let mut compressor = Compressor::new();
     let mut missing = Missing { artifacts: Vec::new(), descriptions };
@@ -54,14 +55,13 @@ impl Missing<'_> {
         for (digest, size, body) in &self.artifacts {
             let parts = body.chunks(PART).zip(0_u64..);
             statements.extend(parts.map(|(part, number)| {
-                Statement::new(PUT, [digest_argument(digest), number.into(), (*size).into(), part.into()])
+                Statement::new(PUT, [digest.into(), number.into(), (*size).into(), part.into()])
             }));
         }
         let descriptions = self.descriptions.iter();
         statements.extend(
-            descriptions.map(|(digest, text)| {
-                Statement::new(DESCRIBE, [digest_argument(digest), text.as_str().into()])
-            }),
+            descriptions
+                .map(|(digest, text)| Statement::new(DESCRIBE, [digest.into(), text.as_str().into()])),
         );
         statements.push(Statement::plain("COMMIT"));
         let put = client.batch(&statements).await;
@@ -72,18 +72,14 @@ impl Missing<'_> {
     }
 }
 
-fn digest_argument(digest: &Digest) -> Argument<'_> {
-    digest.as_bytes().as_slice().into()
-}
-
 /// The bytes of a digest, checked against it.
 pub(crate) async fn artifact(client: &mut Client, digest: Digest) -> Result<Option<Vec<u8>>, StoreError> {
-    let answer = client.one(GET, vec![digest_argument(&digest)]).await.in_store()?;
+    let answer = client.one(GET, vec![(&digest).into()]).await.in_store()?;
     let Some(first) = answer.rows.first() else { return Ok(None) };
     let size = first.number(0).in_store()?;
     let mut body = Vec::new();
     for row in &answer.rows {
-        body.extend_from_slice(row.bytes(1).in_store()?.unwrap_or_default());
+        body.extend_from_slice(&row.bytes(1).in_store()?);
     }
     compression::restore(digest, size, &body).map(Some)
 }
@@ -94,8 +90,8 @@ pub(crate) async fn descriptions(
     digests: &[Digest],
 ) -> Result<Vec<(Digest, String)>, Failure> {
     let asked: Vec<Statement<'_>> =
-        digests.iter().map(|digest| Statement::new(DESCRIPTION, [digest_argument(digest)])).collect();
+        digests.iter().map(|digest| Statement::new(DESCRIPTION, [digest.into()])).collect();
     let answers = client.batch(&asked).await?;
     let rows = answers.iter().flat_map(|answer| &answer.rows);
-    rows.map(|row| Ok((states::digest(row, 0)?, row.text(1)?.to_owned()))).collect()
+    rows.map(|row| Ok((row.digest(0)?, row.text(1)?.to_owned()))).collect()
 }

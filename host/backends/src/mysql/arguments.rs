@@ -7,69 +7,11 @@ use bytes::{BufMut as _, BytesMut};
 use super::cells::kind;
 use super::errors::Failure;
 use super::wire::put_counted;
+use crate::servers::statement::{Argument, Statement};
 
-/// A statement with its arguments, as it is sent.
-#[derive(Debug, Clone)]
-pub(crate) struct Statement<'a> {
-    pub(crate) text: Cow<'a, str>,
-    pub(crate) arguments: Vec<Argument<'a>>,
-}
-
-/// A value of a parameter.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Argument<'a> {
-    Null,
-    Integer(i64),
-    Unsigned(u64),
-    Double(f64),
-    /// A number with a fraction to the base 10, in its text form.
-    Decimal(Cow<'a, str>),
-    Text(Cow<'a, str>),
-    Bytes(Cow<'a, [u8]>),
-}
-
-impl<'a> From<&'a str> for Argument<'a> {
-    fn from(text: &'a str) -> Self {
-        Self::Text(text.into())
-    }
-}
-
-impl From<String> for Argument<'_> {
-    fn from(text: String) -> Self {
-        Self::Text(text.into())
-    }
-}
-
-impl From<u64> for Argument<'_> {
-    fn from(number: u64) -> Self {
-        Self::Unsigned(number)
-    }
-}
-
-impl<'a> From<&'a [u8]> for Argument<'a> {
-    fn from(bytes: &'a [u8]) -> Self {
-        Self::Bytes(bytes.into())
-    }
-}
-
-impl<'a, T: Into<Argument<'a>>> From<Option<T>> for Argument<'a> {
-    fn from(value: Option<T>) -> Self {
-        value.map_or(Self::Null, Into::into)
-    }
-}
-
-impl<'a> Statement<'a> {
-    /// A statement of the host's, with a `?` for each argument and nowhere else.
-    pub(crate) fn new(text: impl Into<Cow<'a, str>>, arguments: impl Into<Vec<Argument<'a>>>) -> Self {
-        Self { text: text.into(), arguments: arguments.into() }
-    }
-
-    /// A statement without arguments.
-    pub(crate) fn plain(text: impl Into<Cow<'a, str>>) -> Self {
-        Self { text: text.into(), arguments: Vec::new() }
-    }
-
-    /// Its text, with its arguments as literals in it.
+impl Statement<'_> {
+    /// The text of a statement of the host's, which has a `?` for each argument and nowhere else, with its arguments as
+    /// literals in it.
     ///
     /// # Errors
     ///
@@ -103,6 +45,7 @@ impl Argument<'_> {
     fn literal(&self, out: &mut String) {
         match self {
             Self::Null => out.push_str("NULL"),
+            Self::Flag(flag) => out.push(if *flag { '1' } else { '0' }),
             Self::Integer(number) => out.push_str(&number.to_string()),
             Self::Unsigned(number) => out.push_str(&number.to_string()),
             Self::Double(number) => out.push_str(&format!("{number:e}")),
@@ -121,7 +64,7 @@ impl Argument<'_> {
     pub(crate) fn kind(&self) -> [u8; 2] {
         match self {
             Self::Null => [kind::NULL, 0],
-            Self::Integer(_) => [kind::LONG_LONG, 0],
+            Self::Flag(_) | Self::Integer(_) => [kind::LONG_LONG, 0],
             Self::Unsigned(_) => [kind::LONG_LONG, 0x80],
             Self::Double(_) => [kind::DOUBLE, 0],
             Self::Decimal(_) => [kind::NEW_DECIMAL, 0],
@@ -134,6 +77,7 @@ impl Argument<'_> {
     pub(crate) fn parameter(&self, out: &mut BytesMut) {
         match self {
             Self::Null => {}
+            Self::Flag(flag) => out.put_i64_le((*flag).into()),
             Self::Integer(number) => out.put_i64_le(*number),
             Self::Unsigned(number) => out.put_u64_le(*number),
             Self::Double(number) => out.put_f64_le(*number),
@@ -162,7 +106,7 @@ mod tests {
     fn arguments_become_literals_that_nothing_breaks_out_of() {
         let arguments = [
             Argument::Null,
-            7.into(),
+            7_u64.into(),
             "a \"b\"; --".into(),
             "it's".into(),
             "\\".into(),
@@ -178,11 +122,11 @@ mod tests {
 
     #[test]
     fn as_many_arguments_as_places() {
-        assert!(Statement::new("SELECT ?", [1.into(), 2.into()]).filled().is_err());
-        assert!(Statement::new("SELECT ?, ?", [1.into()]).filled().is_err());
+        assert!(Statement::new("SELECT ?", [1_u64.into(), 2_u64.into()]).filled().is_err());
+        assert!(Statement::new("SELECT ?, ?", [1_u64.into()]).filled().is_err());
         // A question mark in an argument is not a place.
         assert_eq!(
-            Statement::new("SELECT ?, ?", ["?".into(), 1.into()]).filled().unwrap(),
+            Statement::new("SELECT ?, ?", ["?".into(), 1_u64.into()]).filled().unwrap(),
             "SELECT _utf8mb4 '?', 1"
         );
     }

@@ -1,12 +1,13 @@
 //! Rows of answers: their columns as the server describes them, and their cells in the text form that the server itself
 //! would give, also where it sent a number or a time in the form of prepared statements.
 
+use std::borrow::Cow;
 use std::io;
 
 use bytes::Bytes;
 
-use super::errors::Failure;
 use super::wire::Parts;
+use crate::servers::cells::Cells;
 
 /// A column, as the server describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,66 +78,26 @@ impl Field {
     }
 }
 
-/// The cells of a row, in their text form.
-#[derive(Debug, Clone)]
-pub(crate) struct Cells(Vec<Option<Bytes>>);
-
-impl Cells {
-    /// Reads a row that came as text.
-    pub(crate) fn of_text(mut packet: Parts, fields: &[Field]) -> io::Result<Self> {
-        fields.iter().map(|_| packet.counted()).collect::<io::Result<_>>().map(Self)
-    }
-
-    /// Reads a row of a prepared statement.
-    pub(crate) fn of_binary(mut packet: Parts, fields: &[Field]) -> io::Result<Self> {
-        packet.u8()?;
-        let nulls = packet.bytes((fields.len() + 9) / 8)?;
-        // The first two bits stand for nothing.
-        let is_null = |place: usize| nulls.get(place / 8).is_some_and(|byte| byte & (1 << (place % 8)) != 0);
-        let cell = |(place, field): (usize, &Field)| match is_null(place + 2) {
-            true => Ok(None),
-            false => binary(&mut packet, field),
-        };
-        fields.iter().enumerate().map(cell).collect::<io::Result<_>>().map(Self)
-    }
-
-    /// All of them.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = Option<&[u8]>> {
-        self.0.iter().map(|cell| cell.as_deref())
-    }
-
-    /// About how many bytes they take.
-    pub(crate) fn size(&self) -> usize {
-        self.iter().map(|cell| cell.map_or(0, <[u8]>::len) + 32).sum()
-    }
-
-    /// A cell of the host's own tables; an error names its place.
-    pub(crate) fn bytes(&self, column: usize) -> Result<Option<&[u8]>, Failure> {
-        let cell = self.0.get(column);
-        cell.map(|cell| cell.as_deref()).ok_or_else(|| damaged(column, "is not there"))
-    }
-
-    pub(crate) fn optional(&self, column: usize) -> Result<Option<&str>, Failure> {
-        let text = |bytes| std::str::from_utf8(bytes).map_err(|_| damaged(column, "is no text"));
-        self.bytes(column)?.map(text).transpose()
-    }
-
-    pub(crate) fn text(&self, column: usize) -> Result<&str, Failure> {
-        self.optional(column)?.ok_or_else(|| damaged(column, "is null"))
-    }
-
-    pub(crate) fn number(&self, column: usize) -> Result<u64, Failure> {
-        let text = self.text(column)?;
-        text.parse().map_err(|_| damaged(column, &format!("holds `{text}`, no number")))
-    }
-
-    pub(crate) fn flag(&self, column: usize) -> Result<bool, Failure> {
-        Ok(self.number(column)? != 0)
-    }
+fn cells(cells: Vec<Option<Bytes>>) -> Cells {
+    Cells::new(cells, |cell| Some(Cow::Borrowed(cell)))
 }
 
-fn damaged(column: usize, what: &str) -> Failure {
-    Failure::Refused(format!("column {} {what}", column + 1))
+/// Reads a row that came as text.
+pub(crate) fn of_text(mut packet: Parts, fields: &[Field]) -> io::Result<Cells> {
+    fields.iter().map(|_| packet.counted()).collect::<io::Result<_>>().map(cells)
+}
+
+/// Reads a row of a prepared statement.
+pub(crate) fn of_binary(mut packet: Parts, fields: &[Field]) -> io::Result<Cells> {
+    packet.u8()?;
+    let nulls = packet.bytes((fields.len() + 9) / 8)?;
+    // The first two bits stand for nothing.
+    let is_null = |place: usize| nulls.get(place / 8).is_some_and(|byte| byte & (1 << (place % 8)) != 0);
+    let cell = |(place, field): (usize, &Field)| match is_null(place + 2) {
+        true => Ok(None),
+        false => binary(&mut packet, field),
+    };
+    fields.iter().enumerate().map(cell).collect::<io::Result<_>>().map(cells)
 }
 
 /// A value in the form of prepared statements, as text.
@@ -217,7 +178,7 @@ mod tests {
     fn cell(kind: u8, flags: u16, decimals: u8, bytes: &'static [u8]) -> String {
         let field = Field { name: String::new(), kind, collation: 0, flags, decimals, extended: None };
         let row = [&[0, 0], bytes].concat();
-        let cells = Cells::of_binary(Parts::from(Bytes::from(row)), &[field]).unwrap();
+        let cells = of_binary(Parts::from(Bytes::from(row)), &[field]).unwrap();
         cells.text(0).unwrap().to_owned()
     }
 
@@ -249,6 +210,6 @@ mod tests {
             decimals: 0,
             extended: None,
         };
-        assert!(Cells::of_binary(Parts::from(Bytes::from_static(&[0, 0, 1])), &[field]).is_err());
+        assert!(of_binary(Parts::from(Bytes::from_static(&[0, 0, 1])), &[field]).is_err());
     }
 }

@@ -6,13 +6,14 @@ use std::io;
 
 use bytes::{BufMut as _, BytesMut};
 
-use super::arguments::{Argument, Statement};
-use super::cells::{Cells, Field};
+use super::cells::{self, Field};
 use super::connect::{Canceller, Texts};
 use super::errors::{Failure, ServerError, number};
 use super::server::{Flavour, Server, capability};
 use super::wire::{Parts, Wire};
 use crate::network::Beat;
+use crate::servers::cells::Cells;
+use crate::servers::statement::{Argument, Statement};
 
 /// What a client asks for: the first byte of a command.
 mod command {
@@ -438,8 +439,8 @@ impl Client {
                 continue;
             }
             let row = match form {
-                Form::Text => Cells::of_text(packet, fields),
-                Form::Binary => Cells::of_binary(packet, fields),
+                Form::Text => cells::of_text(packet, fields),
+                Form::Binary => cells::of_binary(packet, fields),
             };
             rows.push(row.map_err(|error| self.gone(error.to_string()))?);
         }

@@ -4,11 +4,12 @@ use std::collections::VecDeque;
 
 use sandpiper_runtime::sql::{Row, SqlError};
 
-use super::arguments::Argument;
-use super::cells::{Cells, Field};
+use super::cells::Field;
 use super::client::{Client, Prepared};
 use super::errors::Failure;
 use super::values;
+use crate::servers::cells::Cells;
+use crate::servers::statement::Argument;
 
 /// How many rows are read at once when nothing is known of their size.
 const FIRST_ROWS: u32 = 64;

@@ -6,11 +6,12 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use super::address::Address;
-use super::arguments::Statement;
-use super::client::Client;
+use super::client::{Client, Status};
 use super::connect::{self, Texts};
-use super::errors::Failure;
+use super::errors::{Failure, ServerError};
 use crate::network::Network;
+use crate::servers::pool::Pooling;
+use crate::servers::statement::Statement;
 
 /// How long things may take on a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,9 +62,6 @@ const OWN: [&str; 4] = [
     "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
 ];
 
-/// How long the host's own connections may be idle: the server ends them soon after.
-pub(crate) const IDLE: Duration = Duration::from_secs(15);
-
 impl Database {
     /// Where it is, and who asks.
     pub fn address(&self) -> &Address {
@@ -83,11 +81,22 @@ impl Database {
     pub(crate) async fn connect(&self) -> Result<Client, Failure> {
         connect::connect(&self.address, &self.network()?, Texts::One).await
     }
+}
 
-    /// A new connection for the host alone.
-    pub(crate) async fn connect_for_host(&self) -> Result<Client, Failure> {
+impl Pooling for Database {
+    type Client = Client;
+    type Says = ServerError;
+
+    /// The server ends them soon after.
+    const IDLE: Duration = Duration::from_secs(15);
+
+    async fn connect_for_host(&self) -> Result<Client, Failure> {
         let mut client = connect::connect(&self.address, &self.network()?, Texts::Several).await?;
         client.batch(&OWN.map(Statement::plain)).await?;
         Ok(client)
+    }
+
+    fn is_free(client: &mut Client) -> bool {
+        client.lost().is_none() && client.status() == Status::Idle
     }
 }

@@ -1,22 +1,12 @@
-//! What a server says, and what becomes of a connection, turned into the errors of a store and of a target system.
+//! What a server says when it refuses a statement.
 
 use sandpiper_engine::store::StoreError;
-use sandpiper_runtime::target::TargetError;
 
 use super::wire::Parts;
+use crate::servers::failure::{self, Saying};
 
 /// Why a server did not do what it was asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Failure {
-    /// It said no: what it said, and to which statement of a batch.
-    Server(Box<ServerError>, usize),
-    /// The connection is gone, or never was: of what was under way nothing is known.
-    Lost(String),
-    /// We do not go on with it; the connection stands.
-    Refused(String),
-    /// It is of a release that we do not work with.
-    Version(String),
-}
+pub(crate) type Failure = failure::Failure<ServerError>;
 
 /// What a server says about a statement that it refused.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -123,12 +113,6 @@ impl ServerError {
         )
     }
 
-    /// Whether the same may succeed when it is tried again: a deadlock, a wait for a lock, a server that is full.
-    pub(crate) fn is_transient(&self) -> bool {
-        matches!(self.number, number::DEADLOCK | number::LOCK_WAIT_TIMEOUT | number::NO_WAIT)
-            || self.is_about_connections()
-    }
-
     /// In one line.
     pub(crate) fn said(&self) -> String {
         let Self { number, state, message } = self;
@@ -152,51 +136,27 @@ impl ServerError {
     }
 }
 
-/// Says it in the words of a store or of a target system.
-pub(crate) trait Explain<T> {
-    /// As an error of the audit store.
-    fn in_store(self) -> Result<T, StoreError>;
-    /// As an error of a target system.
-    fn in_target(self) -> Result<T, TargetError>;
-}
-
-impl<T> Explain<T> for Result<T, Failure> {
-    fn in_store(self) -> Result<T, StoreError> {
-        self.map_err(|failure| store_error(&failure))
-    }
-
-    fn in_target(self) -> Result<T, TargetError> {
-        self.map_err(|failure| target_error(&failure))
-    }
-}
-
-pub(crate) fn store_error(failure: &Failure) -> StoreError {
-    match failure {
-        Failure::Lost(why) => StoreError::Unreachable(why.clone()),
-        Failure::Refused(why) => StoreError::Refused(why.clone()),
-        Failure::Version(why) => StoreError::Version(why.clone()),
-        Failure::Server(error, _) if error.is_about_rights() => StoreError::Rights(error.said()),
-        Failure::Server(error, _) if error.is_about_time() || error.is(number::DEADLOCK) => {
-            StoreError::Busy(error.said())
+impl Saying for ServerError {
+    fn store_error(&self) -> StoreError {
+        if self.is_about_rights() {
+            return StoreError::Rights(self.said());
         }
-        Failure::Server(error, _) if error.is_about_connections() || error.is_fatal() => {
-            StoreError::Unreachable(error.said())
+        if self.is_about_time() || self.is(number::DEADLOCK) {
+            return StoreError::Busy(self.said());
         }
-        Failure::Server(error, _) => StoreError::Refused(error.said()),
+        if self.is_about_connections() || self.is_fatal() {
+            return StoreError::Unreachable(self.said());
+        }
+        StoreError::Refused(self.said())
     }
-}
 
-pub(crate) fn target_error(failure: &Failure) -> TargetError {
-    if let Failure::Server(error, _) = failure
-        && error.is(number::DEADLOCK)
-    {
-        return TargetError::Transient(error.said());
+    fn took_back(&self) -> Option<String> {
+        self.is(number::DEADLOCK).then(|| self.said())
     }
-    match store_error(failure) {
-        StoreError::Unreachable(why) => TargetError::Unreachable(why),
-        StoreError::Rights(why) => TargetError::Rights(why),
-        StoreError::Busy(why) => TargetError::Busy(why),
-        StoreError::Version(why) => TargetError::Version(why),
-        StoreError::Refused(why) | StoreError::Damaged(why) => TargetError::Refused(why),
+
+    /// A deadlock, a wait for a lock, a server that is full.
+    fn is_transient(&self) -> bool {
+        matches!(self.number, number::DEADLOCK | number::LOCK_WAIT_TIMEOUT | number::NO_WAIT)
+            || self.is_about_connections()
     }
 }

@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use sandpiper_engine::entry::Token;
-use sandpiper_engine::scope::{LockKey, Scope, StageName};
+use sandpiper_engine::scope::{LockKey, Scope};
 use sandpiper_engine::store::{Acquisition, Holder, Lease, LockStatus, Owner};
 
-use super::arguments::{Argument, Statement};
-use super::cells::Cells;
-use super::client::Client;
+use super::client::{Answer, Client};
 use super::errors::Failure;
+use crate::servers::failure::Unreadable;
+use crate::servers::rows::lease::{Found, milliseconds, owner_parts, statuses};
+use crate::servers::rows::{self, lock_parts, scope_parts, with_lock};
+use crate::servers::statement::{Argument, Statement};
 
 /// The server's clock, in milliseconds since 1970, as it is when a statement begins, in whatever time zone.
 macro_rules! now {
@@ -25,11 +26,7 @@ macro_rules! key {
 }
 macro_rules! found {
     () => {
-        concat!(
-            "token, run_id, operator, host, process, expires_at, COALESCE(expires_at <= ",
-            now!(),
-            ", 0), acquisition"
-        )
+        concat!("token, run_id, operator, host, process, expires_at, COALESCE(expires_at <= ", now!(), ", 0)")
     };
 }
 /// The values of a column, where this acquisition is the one that was written.
@@ -39,7 +36,7 @@ macro_rules! if_taken {
     };
 }
 
-const FIND: &str = concat!("SELECT ", found!(), " FROM sandpiper_lease WHERE ", key!());
+const FIND: &str = concat!("SELECT ", found!(), ", acquisition FROM sandpiper_lease WHERE ", key!());
 const ALL: &str = concat!(
     "SELECT ",
     found!(),
@@ -91,73 +88,20 @@ const TAKE_AWAY: &str = concat!(
      ON DUPLICATE KEY UPDATE token = GREATEST(token + 1, VALUES(token)), expires_at = NULL, acquisition = ''"
 );
 
-fn milliseconds(length: Duration) -> u64 {
-    u64::try_from(length.as_millis()).unwrap_or(u64::MAX).min(u64::MAX / 4)
-}
-
-/// The key of a lock's row.
-pub(crate) fn parts(key: &LockKey) -> Vec<Argument<'_>> {
-    let mut parts = scope_parts(&key.scope);
-    parts.push(key.stage.as_str().into());
-    parts
-}
-
-/// The key of a scope's rows. No tenant is the empty text.
-pub(crate) fn scope_parts(scope: &Scope) -> Vec<Argument<'_>> {
-    let Scope { service, environment, tenant } = scope;
-    vec![service.as_str().into(), environment.as_str().into(), tenant.as_deref().unwrap_or_default().into()]
-}
-
-fn keyed<'a>(key: &'a LockKey, rest: impl IntoIterator<Item = Argument<'a>>) -> Vec<Argument<'a>> {
-    let mut arguments = parts(key);
-    arguments.extend(rest);
-    arguments
-}
-
 /// The statement that reads the token in the row of a lock.
 pub(crate) fn token(key: &LockKey) -> Statement<'_> {
-    Statement::new(TOKEN, parts(key))
+    Statement::new(TOKEN, lock_parts(key))
 }
 
-/// The row of a stage's lock.
-pub(crate) struct Found {
-    pub(crate) token: Token,
-    /// Whoever took it last and did not give it back.
-    holder: Option<Holder>,
-    /// Whether that one's time is over.
-    expired: bool,
-    /// What that one wrote to know it again.
-    pub(crate) acquisition: String,
+/// The row of a lock, if it was ever taken; and what whoever took it last wrote, to know it again.
+pub(crate) async fn find(client: &mut Client, key: &LockKey) -> Result<Option<(Found, String)>, Failure> {
+    let answer = client.one(FIND, lock_parts(key)).await?;
+    Ok(found(&answer)?)
 }
 
-impl Found {
-    fn read(row: &Cells) -> Result<Self, Failure> {
-        let token = Token(row.number(0)?);
-        let expires_at = row.optional(5)?.and_then(|text| text.parse().ok());
-        let owner = Owner {
-            run_id: row.text(1)?.to_owned(),
-            operator: row.text(2)?.to_owned(),
-            host: row.text(3)?.to_owned(),
-            process: row.optional(4)?.map(str::to_owned),
-        };
-        let holder = expires_at.map(|expires_at| Holder {
-            owner,
-            token,
-            expires_at: Timestamp::from_millisecond(expires_at).unwrap_or(Timestamp::MAX),
-        });
-        Ok(Self { token, holder, expired: row.flag(6)?, acquisition: row.text(7)?.to_owned() })
-    }
-
-    /// Whoever holds it now.
-    pub(crate) fn held(&self) -> Option<&Holder> {
-        self.holder.as_ref().filter(|_| !self.expired)
-    }
-}
-
-/// The row of a lock, if it was ever taken.
-pub(crate) async fn find(client: &mut Client, key: &LockKey) -> Result<Option<Found>, Failure> {
-    let answer = client.one(FIND, parts(key)).await?;
-    answer.rows.first().map(Found::read).transpose()
+fn found(answer: &Answer) -> Result<Option<(Found, String)>, Unreadable> {
+    let Some(row) = answer.rows.first() else { return Ok(None) };
+    Ok(Some((Found::read(row)?, row.text(7)?.to_owned())))
 }
 
 /// Takes a lease if nobody holds it; none when somebody took it at the same time. Whoever asks is known again by the
@@ -170,28 +114,21 @@ pub(crate) async fn acquire(
     gone: Option<Token>,
     acquisition: &str,
 ) -> Result<Option<Acquisition>, Failure> {
-    let rest: [Argument<'_>; 7] = [
-        owner.run_id.as_str().into(),
-        owner.operator.as_str().into(),
-        owner.host.as_str().into(),
-        owner.process.as_deref().into(),
-        milliseconds(length).into(),
-        acquisition.into(),
-        gone.map(|token| token.0).into(),
-    ];
+    let mut row = lock_parts(key);
+    row.extend(owner_parts(owner));
+    row.extend([milliseconds(length).into(), acquisition.into(), gone.map(|token| token.0).into()]);
     // Whose lease ran out is read beside: it is for people.
     let statements = [
-        Statement::new(FIND, parts(key)),
-        Statement::new(ACQUIRE, keyed(key, rest)),
-        Statement::new(FIND, parts(key)),
+        Statement::new(FIND, lock_parts(key)),
+        Statement::new(ACQUIRE, row),
+        Statement::new(FIND, lock_parts(key)),
     ];
     let answers = client.batch(&statements).await?;
-    let row = |answer: &super::client::Answer| answer.rows.first().map(Found::read).transpose();
-    let before = answers.first().map(row).transpose()?.flatten();
-    let Some(after) = answers.last().map(row).transpose()?.flatten() else { return Ok(None) };
-    if after.acquisition == acquisition {
+    let before = answers.first().map(found).transpose()?.flatten();
+    let Some((after, written)) = answers.last().map(found).transpose()?.flatten() else { return Ok(None) };
+    if written == acquisition {
         let lease = Lease { key: key.clone(), token: after.token };
-        return Ok(Some(Acquisition::Taken { lease, expired: before.and_then(|found| found.holder) }));
+        return Ok(Some(Acquisition::Taken { lease, expired: before.and_then(|(found, _)| found.holder) }));
     }
     Ok(after.held().cloned().map(Acquisition::Held))
 }
@@ -199,14 +136,14 @@ pub(crate) async fn acquire(
 /// Makes a lease last from now. False when it is ours no more.
 pub(crate) async fn renew(client: &mut Client, lease: &Lease, length: Duration) -> Result<bool, Failure> {
     let mut arguments: Vec<Argument<'_>> = vec![milliseconds(length).into()];
-    arguments.extend(keyed(&lease.key, [lease.token.0.into()]));
+    arguments.extend(with_lock(&lease.key, [lease.token.0.into()]));
     let answer = client.one(RENEW, arguments).await?;
     Ok(answer.affected == 1)
 }
 
 /// Gives a lease back, if it is still ours.
 pub(crate) async fn release(client: &mut Client, lease: &Lease) -> Result<(), Failure> {
-    client.one(RELEASE, keyed(&lease.key, [lease.token.0.into()])).await.map(drop)
+    client.one(RELEASE, with_lock(&lease.key, [lease.token.0.into()])).await.map(drop)
 }
 
 /// Raises the token of a lock and frees it, whoever holds it, within a transaction. Gives who did, and a lease to
@@ -216,9 +153,9 @@ pub(crate) async fn take_away(
     key: &LockKey,
 ) -> Result<(Option<Holder>, Lease), Failure> {
     let statements = [
-        Statement::new(FIND, parts(key)),
-        Statement::new(TAKE_AWAY, parts(key)),
-        Statement::new(TOKEN, parts(key)),
+        Statement::new(FIND, lock_parts(key)),
+        Statement::new(TAKE_AWAY, lock_parts(key)),
+        Statement::new(TOKEN, lock_parts(key)),
     ];
     let answers = client.batch(&statements).await?;
     let before = answers.first().and_then(|answer| answer.rows.first()).map(Found::read).transpose()?;
@@ -235,13 +172,7 @@ pub(crate) async fn take_away(
 /// All locks of a scope that were ever taken.
 pub(crate) async fn all(client: &mut Client, scope: &Scope) -> Result<Vec<LockStatus>, Failure> {
     let answer = client.one(ALL, scope_parts(scope)).await?;
-    let status = |row: &Cells| {
-        let found = Found::read(row)?;
-        let stage: StageName = row.text(8)?.into();
-        let key = LockKey { scope: scope.clone(), stage };
-        Ok(LockStatus { key, token: found.token, holder: found.held().cloned() })
-    };
-    answer.rows.iter().map(status).collect()
+    Ok(statuses(&answer.rows, scope)?)
 }
 
 /// Whoever holds any lease, but for those that are certainly gone.
@@ -250,15 +181,5 @@ pub(crate) async fn held_by_any(
     gone: &[Lease],
 ) -> Result<Option<(LockKey, Holder)>, Failure> {
     let answer = client.one(HELD, Vec::new()).await?;
-    for row in &answer.rows {
-        let text = |column: usize| row.text(column).map(str::to_owned);
-        let tenant = Some(text(10)?).filter(|tenant| !tenant.is_empty());
-        let scope = Scope { service: text(8)?, environment: text(9)?, tenant };
-        let key = LockKey { scope, stage: row.text(11)?.into() };
-        let Some(holder) = Found::read(row)?.holder else { continue };
-        if !gone.iter().any(|lease| lease.key == key && lease.token == holder.token) {
-            return Ok(Some((key, holder)));
-        }
-    }
-    Ok(None)
+    Ok(rows::lease::held_by_any(&answer.rows, gone)?)
 }

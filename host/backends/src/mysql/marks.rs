@@ -6,10 +6,11 @@ use sandpiper_engine::entry::AttemptId;
 use sandpiper_runtime::target::{Fence, TargetError};
 
 use super::address::Address;
-use super::arguments::{Argument, Statement};
 use super::client::{Answer, Client};
-use super::errors::{Explain as _, Failure, number};
+use super::errors::{Failure, number};
 use super::schema;
+use crate::servers::failure::Explain as _;
+use crate::servers::statement::{Argument, Statement};
 
 /// The tables of the host, in the database of the address and always by their whole name: what a change calls alike, or
 /// which database it works in, must not hide them.

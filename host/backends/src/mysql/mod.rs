@@ -19,7 +19,6 @@ mod guard;
 mod lease;
 mod marks;
 mod place;
-mod pool;
 mod progress;
 mod prune;
 mod rights;

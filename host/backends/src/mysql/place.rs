@@ -3,6 +3,7 @@
 use sandpiper_runtime::sql::{DatabaseError, SqlError};
 
 use super::errors::{Failure, ServerError};
+use crate::servers::failure::Saying as _;
 
 /// As an error of a statement of a change's.
 pub(crate) fn statement_error(failure: Failure, statement: &str) -> SqlError {

@@ -1,20 +1,20 @@
 //! How far changes are that are not applied yet: checkpoints of guests, and the statements of `direct` changes.
 
+use std::borrow::Cow;
+
 use sandpiper_engine::change::ChangeId;
-use sandpiper_engine::digest::Digest;
 use sandpiper_engine::entry::Sequence;
-use sandpiper_engine::progress::RollbackMark;
 use sandpiper_engine::scope::Scope;
-use sandpiper_engine::state::Forgotten;
 use sandpiper_engine::store::{Lease, StepMark};
 
-use super::arguments::{Argument, Statement};
-use super::cells::Cells;
 use super::chain::{self, Refused};
 use super::client::Client;
 use super::errors::Failure;
-use super::lease::scope_parts;
-use super::{schema, states};
+use super::schema;
+use crate::servers::failure::Unreadable;
+use crate::servers::rows;
+use crate::servers::rows::progress::{change_parts, mark};
+use crate::servers::statement::{Argument, Statement};
 
 macro_rules! of_scope {
     () => {
@@ -50,8 +50,9 @@ const FORGET: [&str; 2] = [
     concat!("DELETE FROM sandpiper_checkpoint", if_newest!()),
     concat!("DELETE FROM sandpiper_step", if_newest!()),
 ];
-const CLEAR_CHECKPOINT: &str = "DELETE FROM sandpiper_checkpoint WHERE chain = ? AND change_id = ?";
-const CLEAR_STEPS: &str = "DELETE FROM sandpiper_step WHERE chain = ? AND change_id = ?";
+pub(crate) const CLEAR_CHECKPOINT: &str =
+    "DELETE FROM sandpiper_checkpoint WHERE chain = ? AND change_id = ?";
+pub(crate) const CLEAR_STEPS: &str = "DELETE FROM sandpiper_step WHERE chain = ? AND change_id = ?";
 
 /// Keeps a checkpoint of a change.
 pub(crate) async fn put_checkpoint(
@@ -71,22 +72,7 @@ pub(crate) async fn put_step(
     change: &ChangeId,
     mark: &StepMark,
 ) -> Result<(), Refused> {
-    let number = |number: u32| Argument::from(u64::from(number));
-    let row = |chain: u64| {
-        vec![
-            chain.into(),
-            change.as_str().into(),
-            number(mark.step),
-            mark.payload.as_bytes().as_slice().into(),
-            number(mark.finished),
-            mark.doubtful.map(u64::from).into(),
-            mark.statements.as_bytes().as_slice().into(),
-            u64::from(mark.complete).into(),
-            mark.rollback.map(|rollback| u64::from(rollback.finished)).into(),
-            mark.rollback.and_then(|rollback| rollback.doubtful).map(u64::from).into(),
-            mark.rollback.map(|rollback| u64::from(rollback.complete)).into(),
-        ]
-    };
+    let row = |chain: u64| rows::progress::row(chain, change, mark);
     put(client, lease, PUT_STEP, row).await
 }
 
@@ -114,21 +100,15 @@ async fn put<'a>(
     }
 }
 
-fn of_change<'a>(scope: &'a Scope, change: &'a ChangeId) -> Vec<Argument<'a>> {
-    let mut arguments = scope_parts(scope);
-    arguments.push(change.as_str().into());
-    arguments
-}
-
 /// The checkpoint of a change.
 pub(crate) async fn checkpoint(
     client: &mut Client,
     scope: &Scope,
     change: &ChangeId,
 ) -> Result<Option<Vec<u8>>, Failure> {
-    let answer = client.one(CHECKPOINT, of_change(scope, change)).await?;
+    let answer = client.one(CHECKPOINT, change_parts(scope, change)).await?;
     let body = answer.rows.first().map(|row| row.bytes(0)).transpose()?;
-    Ok(body.flatten().map(<[u8]>::to_vec))
+    Ok(body.map(Cow::into_owned))
 }
 
 /// How far the steps of a change are.
@@ -137,29 +117,9 @@ pub(crate) async fn steps(
     scope: &Scope,
     change: &ChangeId,
 ) -> Result<Vec<StepMark>, Failure> {
-    let answer = client.one(STEPS, of_change(scope, change)).await?;
-    answer.rows.iter().map(mark).collect()
-}
-
-fn mark(row: &Cells) -> Result<StepMark, Failure> {
-    let number = |column: usize| row.number(column).map(|number| u32::try_from(number).unwrap_or(u32::MAX));
-    let digest = |column: usize| -> Result<Digest, Failure> { states::digest(row, column) };
-    Ok(StepMark {
-        step: number(0)?,
-        payload: digest(1)?,
-        finished: number(2)?,
-        doubtful: row.optional(3)?.map(|_| number(3)).transpose()?,
-        statements: digest(4)?,
-        complete: row.flag(5)?,
-        rollback: match row.optional(6)? {
-            None => None,
-            Some(_) => Some(RollbackMark {
-                finished: number(6)?,
-                doubtful: row.optional(7)?.map(|_| number(7)).transpose()?,
-                complete: row.flag(8)?,
-            }),
-        },
-    })
+    let answer = client.one(STEPS, change_parts(scope, change)).await?;
+    let marks: Result<_, Unreadable> = answer.rows.iter().map(mark).collect();
+    Ok(marks?)
 }
 
 /// Forgets all of it, as long as the newest entry of the change is this one. Doing it twice does no harm.
@@ -190,14 +150,4 @@ pub(crate) async fn forget(
             Err(failure.into())
         }
     }
-}
-
-/// The statements that forget it, with the entry that ends what it was kept for.
-pub(crate) fn clear(chain: u64, change: &ChangeId, what: Forgotten) -> impl Iterator<Item = Statement<'_>> {
-    let texts: &[&str] = match what {
-        Forgotten::Nothing => &[],
-        Forgotten::Steps => &[CLEAR_STEPS],
-        Forgotten::All => &[CLEAR_STEPS, CLEAR_CHECKPOINT],
-    };
-    texts.iter().copied().map(move |text| Statement::new(text, [chain.into(), change.as_str().into()]))
 }

@@ -8,11 +8,11 @@ use sandpiper_engine::entry::Sequence;
 use sandpiper_engine::scope::Scope;
 use sandpiper_engine::store::{Lease, Pruned, Pruning, StoreError};
 
-use super::arguments::{Argument, Statement};
 use super::client::Client;
-use super::errors::Explain as _;
 use super::{chain, lease, schema, states};
 use crate::pruning::Survey;
+use crate::servers::failure::Explain as _;
+use crate::servers::statement::{Argument, Statement};
 
 /// Nobody takes a lease until this transaction has ended: at this level of isolation all rows are locked, and the gaps
 /// between them too.
@@ -84,7 +84,7 @@ async fn pruned(
     let kept = client.one(ARTIFACTS, Vec::new()).await.in_store()?;
     let mut artifacts: BTreeMap<Digest, u64> = BTreeMap::new();
     for row in &kept.rows {
-        *artifacts.entry(states::digest(row, 0).in_store()?).or_default() += row.number(1).in_store()?;
+        *artifacts.entry(row.digest(0).in_store()?).or_default() += row.number(1).in_store()?;
     }
     let may_go: Vec<(Digest, u64)> = survey.may_go(artifacts.into_iter());
     for digests in may_go.chunks(BATCH) {

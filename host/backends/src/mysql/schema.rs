@@ -5,9 +5,10 @@
 
 use sandpiper_engine::store::StoreError;
 
-use super::arguments::{Argument, Statement};
 use super::client::{Answer, Client};
-use super::errors::{Explain as _, Failure, number};
+use super::errors::{Failure, number};
+use crate::servers::failure::Explain as _;
+use crate::servers::statement::{Argument, Statement};
 
 /// Names are compared byte by byte; four of them fit into one key.
 macro_rules! table {

@@ -15,7 +15,7 @@ use super::chain;
 use super::client::{Client, Status};
 use super::connect::Canceller;
 use super::cursor::Query;
-use super::errors::{Explain as _, Failure, number};
+use super::errors::{Failure, number};
 use super::guard::Rules;
 use super::marks::Marks;
 use super::place::statement_error;
@@ -24,6 +24,7 @@ use super::values::Clock;
 use super::whole::{self, Whole};
 use crate::crash;
 use crate::network::{Interrupt, Pings};
+use crate::servers::failure::Explain as _;
 
 /// A session on a database.
 pub(crate) struct MysqlSession {
@@ -177,7 +178,7 @@ fn refused(failure: Failure) -> CommitError {
     match failure {
         Failure::Server(error, _) if !error.is(number::DEADLOCK) => CommitError::Unknown(error.said()),
         Failure::Lost(why) => CommitError::Unknown(why),
-        failure => super::errors::target_error(&failure).into(),
+        failure => crate::servers::failure::target_error(&failure).into(),
     }
 }
 
@@ -342,7 +343,7 @@ async fn commit(
             Some(appended.map_err(|refused| match refused {
                 chain::Refused::Append(error) => CommitError::Entries(error),
                 chain::Refused::Failure(failure) => {
-                    CommitError::Entries(AppendError::Store(super::errors::store_error(&failure)))
+                    CommitError::Entries(AppendError::Store(crate::servers::failure::store_error(&failure)))
                 }
             })?)
         }

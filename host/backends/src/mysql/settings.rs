@@ -6,11 +6,12 @@ use sandpiper_runtime::target::TargetError;
 
 use super::client::Client;
 use super::database::Times;
-use super::errors::{Explain as _, Failure};
+use super::errors::Failure;
 use super::guard::Rules;
 use super::marks::quoted;
 use super::server::Flavour;
 use super::values::Clock;
+use crate::servers::failure::Explain as _;
 
 /// How much longer than its deadline a statement may take: the host's own interruption comes first.
 const GRACE: Duration = Duration::from_secs(5);

@@ -4,7 +4,6 @@ use async_trait::async_trait;
 use sandpiper_runtime::sql::{Column, Cursor, CursorId, Row, Sql, SqlError, Value};
 use sandpiper_sql_syntax::{Dialect, split};
 
-use super::arguments::Argument;
 use super::client::{Client, Status};
 use super::cursor::Query;
 use super::errors::Failure;
@@ -13,6 +12,7 @@ use super::server::Flavour;
 use super::session::MysqlSession;
 use super::values;
 use crate::crash;
+use crate::servers::statement::Argument;
 
 /// What a statement that runs many times stands between, so that it is done for all rows or for none.
 struct Bounds {

@@ -3,7 +3,6 @@
 //! A lease is a row and no lock of a session; a transaction that the server took back, because it stood in another's way,
 //! is tried again as a whole.
 
-use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -20,51 +19,22 @@ use sandpiper_engine::store::{
     Owner, Pruned, Pruning, Renewal, StepMark, Store, StoreError,
 };
 
-use super::arguments::Statement;
 use super::chain::{EntriesError, Refused, Unfinished};
 use super::client::Client;
 use super::database::Database;
-use super::errors::{Explain as _, Failure, number, store_error};
-use super::pool::{Pool, Tries};
+use super::errors::{Failure, number};
 use super::{archive, chain, lease, progress, prune, rights, schema, states};
+use crate::servers::failure::{Explain as _, store_error};
+use crate::servers::pool::{Pool, Tries, in_time, patiently, retried};
+use crate::servers::rows;
+use crate::servers::statement::Statement;
 use crate::sum::headless;
-
-/// How long one call of the store's may take before its connection is given up.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// An audit store: tables named `sandpiper_*` in a database, which may be that of a target.
 pub struct MysqlStore {
-    pool: Pool,
+    pool: Pool<Database>,
     /// Whether its tables were found, in a version that this host knows.
     ready: AtomicBool,
-}
-
-/// Does something on a connection of the pool, and tries it again while that may help.
-macro_rules! retried {
-    ($store:expr, $client:ident => $work:expr) => {{
-        let mut tries = Tries::default();
-        loop {
-            let done = match $store.pool.client().await {
-                Ok(mut $client) => in_time(PATIENCE, $work).await,
-                Err(failure) => Err(failure),
-            };
-            match done {
-                Ok(done) => break Ok(done),
-                Err(failure) => {
-                    if let Err(failure) = tries.again(&$store.pool, failure).await {
-                        break Err(failure);
-                    }
-                }
-            }
-        }
-    }};
-}
-
-async fn in_time<T>(limit: Duration, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    match tokio::time::timeout(limit, work).await {
-        Ok(done) => done,
-        Err(_) => Err(Failure::Lost(format!("no answer within {} s", limit.as_secs()))),
-    }
 }
 
 impl MysqlStore {
@@ -148,13 +118,6 @@ async fn break_lock(client: &mut Client, key: &LockKey, note: &Record) -> Result
     Ok(held)
 }
 
-async fn in_time_or_refused<T, E: From<Failure>>(work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
-    match tokio::time::timeout(PATIENCE, work).await {
-        Ok(done) => done,
-        Err(_) => Err(Failure::Lost(format!("no answer within {} s", PATIENCE.as_secs())).into()),
-    }
-}
-
 #[async_trait]
 impl Store for MysqlStore {
     async fn states(&self, scope: &Scope) -> Result<Option<States>, StoreError> {
@@ -185,8 +148,8 @@ impl Store for MysqlStore {
             return Ok(None);
         }
         let end = answers.next().and_then(|answer| answer.rows.into_iter().next());
-        let states = states::read(&answers.next().unwrap_or_default())?;
-        match end.as_ref().map(chain::read_end).transpose().in_store()? {
+        let states = rows::states::read(&answers.next().unwrap_or_default().rows)?;
+        match end.as_ref().map(rows::chain::end).transpose().in_store()? {
             Some(end) => end.holds(&states)?,
             None if retried!(self, client => chain::is_headless(&mut client)).in_store()? => {
                 return Err(headless());
@@ -225,21 +188,21 @@ impl Store for MysqlStore {
                 let mut client = self.pool.client().await?;
                 // Waiting for somebody's lease must not disturb the holder's renewals.
                 let found = lease::find(&mut client, key).await?;
-                if let Some(found) = &found
-                    && found.acquisition == acquisition
+                if let Some((found, written)) = &found
+                    && *written == acquisition
                 {
                     // Ours: it was the answer that got lost.
                     let lease = Lease { key: key.clone(), token: found.token };
                     return Ok(Some(Acquisition::Taken { lease, expired: None }));
                 }
-                if let Some(holder) = found.as_ref().and_then(lease::Found::held)
+                if let Some(holder) = found.as_ref().and_then(|(found, _)| found.held())
                     && gone != Some(holder.token)
                 {
                     return Ok(Some(Acquisition::Held(holder.clone())));
                 }
                 lease::acquire(&mut client, key, owner, length, gone, &acquisition).await
             };
-            match in_time(PATIENCE, tried).await {
+            match patiently(tried).await {
                 Ok(Some(acquisition)) => return Ok(acquisition),
                 // Somebody was quicker: who, is known by looking again.
                 Ok(None) => {}
@@ -272,7 +235,7 @@ impl Store for MysqlStore {
         let mut tries = Tries::default();
         loop {
             let mut client = self.pool.client().await.in_store()?;
-            let refused = match in_time_or_refused(break_lock(&mut client, key, &note)).await {
+            let refused = match patiently(break_lock(&mut client, key, &note)).await {
                 Ok(held) => return Ok(held),
                 Err(refused) => refused,
             };
@@ -300,7 +263,7 @@ impl Store for MysqlStore {
                 let mut client = self.pool.client().await?;
                 chain::append_alone(&mut client, lease, drafts).await
             };
-            let unfinished = match in_time_or_refused(tried).await {
+            let unfinished = match patiently(tried).await {
                 Ok(appended) => return Ok(appended),
                 Err(unfinished) => unfinished,
             };
@@ -391,7 +354,7 @@ impl Store for MysqlStore {
                 let mut client = self.pool.client().await?;
                 progress::put_checkpoint(&mut client, lease, change, data).await.map_err(Unfinished::from)
             };
-            let Err(unfinished) = in_time_or_refused(tried).await else { return Ok(()) };
+            let Err(unfinished) = patiently(tried).await else { return Ok(()) };
             self.settled(&mut tries, &lease.key.scope, unfinished).await?;
         }
     }
@@ -411,7 +374,7 @@ impl Store for MysqlStore {
                 let mut client = self.pool.client().await?;
                 progress::put_step(&mut client, lease, change, mark).await.map_err(Unfinished::from)
             };
-            let Err(unfinished) = in_time_or_refused(tried).await else { return Ok(()) };
+            let Err(unfinished) = patiently(tried).await else { return Ok(()) };
             self.settled(&mut tries, &lease.key.scope, unfinished).await?;
         }
     }
@@ -436,7 +399,7 @@ impl Store for MysqlStore {
                 let mut client = self.pool.client().await?;
                 progress::forget(&mut client, lease, change, newest).await.map_err(Unfinished::from)
             };
-            let Err(unfinished) = in_time_or_refused(tried).await else { return Ok(()) };
+            let Err(unfinished) = patiently(tried).await else { return Ok(()) };
             self.settled(&mut tries, &lease.key.scope, unfinished).await?;
         }
     }

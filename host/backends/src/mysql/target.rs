@@ -7,10 +7,9 @@ use sandpiper_engine::entry::{AttemptId, Mode};
 use sandpiper_engine::scope::SystemName;
 use sandpiper_runtime::target::{Atomicity, Capability, Fence, Opening, Session, Target, TargetError, Turn};
 
-use super::arguments::Statement;
 use super::client::{Answer, Client};
 use super::database::Database;
-use super::errors::{Explain as _, Failure, number};
+use super::errors::{Failure, number};
 use super::guard::Rules;
 use super::marks::{self, Marks};
 use super::session::{MysqlSession, Transaction, roll_back};
@@ -20,6 +19,8 @@ use super::{lease, rights, whole};
 use crate::Role;
 use crate::crash;
 use crate::network::Pings;
+use crate::servers::failure::Explain as _;
+use crate::servers::statement::Statement;
 
 const BEGIN: &str = "START TRANSACTION READ WRITE";
 /// How long a preview waits for a lock, in seconds: whoever needs what it waits for, and comes after it, waits as long.

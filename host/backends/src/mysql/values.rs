@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use sandpiper_runtime::sql::{SqlError, Value};
 
-use super::arguments::Argument;
 use super::cells::{BINARY, Field, UNSIGNED, kind};
+use crate::servers::statement::Argument;
 
 /// The numbers of further types.
 mod more {
@@ -33,7 +33,7 @@ pub(crate) enum Clock {
 pub(crate) fn argument(value: &Value, clock: Clock) -> Result<Argument<'_>, SqlError> {
     Ok(match value {
         Value::Null => Argument::Null,
-        Value::Boolean(flag) => Argument::Integer(i64::from(*flag)),
+        Value::Boolean(flag) => Argument::Flag(*flag),
         Value::Integer(number) => Argument::Integer(*number),
         Value::Double(number) if number.is_finite() => Argument::Double(*number),
         Value::Double(number) => {

@@ -80,7 +80,7 @@ pub(crate) async fn remains(client: &mut Client) -> Option<String> {
 /// What the server warned of with the last statement.
 pub(crate) async fn warnings(client: &mut Client) -> Result<Vec<Warning>, Failure> {
     let answer = client.one("SHOW WARNINGS LIMIT 100", Vec::new()).await?;
-    let warning = |row: &super::cells::Cells| {
+    let warning = |row: &crate::servers::cells::Cells| {
         let code = row.number(1)?;
         let level = if row.text(0)? == "Note" { Level::Info } else { Level::Warn };
         let message = format!("{} ({code})", row.text(2)?);

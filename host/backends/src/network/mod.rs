@@ -1,6 +1,5 @@
-//! What all servers have in common: where connections wait, how they are protected, and the parts of an address.
+//! What all servers have in common: where connections wait, and how they are protected.
 
-pub(crate) mod address;
 pub(crate) mod certificates;
 mod interrupt;
 mod pings;

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::network::address::{decoded, host_and_port, port};
 use crate::network::{Mode, Names, Protection};
+use crate::servers::address::{Parts, check_texts, one_host, port, unknown_parameter, user_or};
 
 /// Where a database is, who asks, and how the connection is protected.
 #[derive(Clone, PartialEq, Eq)]
@@ -60,33 +60,20 @@ impl Address {
         if !scheme.eq_ignore_ascii_case("postgres") && !scheme.eq_ignore_ascii_case("postgresql") {
             return Err("it does not begin with `postgres://`".to_owned());
         }
-        let rest = rest.split_once('#').map_or(rest, |(rest, _)| rest);
-        let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
-        let (authority, database) = rest.split_once('/').unwrap_or((rest, ""));
-        let (credentials, place) = match authority.rsplit_once('@') {
-            Some((credentials, place)) => (credentials, place),
-            None => ("", authority),
-        };
-        let (user, password) = match credentials.split_once(':') {
-            Some((user, password)) => (user, Some(decoded(password)?)),
-            None => (credentials, None),
-        };
-        let (host, port) = host_and_port(place)?;
-        let user = decoded(user)?;
+        let Parts { user, password, host, port, database, parameters } = Parts::read(rest)?;
         let mut address = Self {
-            host: decoded(host)?,
+            host,
             port: port.unwrap_or(DEFAULT_PORT),
             user,
             password,
-            database: decoded(database)?,
+            database,
             protection: Protection::new(NAMES),
             connect_timeout: DEFAULT_TIMEOUT,
             application_name: DEFAULT_NAME.to_owned(),
             options: None,
         };
-        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            address.set(&decoded(name)?, decoded(value)?, folder)?;
+        for (name, value) in parameters {
+            address.set(&name, value, folder)?;
         }
         address.complete()
     }
@@ -114,37 +101,20 @@ impl Address {
                 return Err("`channel_binding=require` is not supported: leave it out".to_owned());
             }
             "channel_binding" => {}
-            other => {
-                return Err(format!(
-                    "it has the parameter `{other}`, which is none of {}",
-                    PARAMETERS.map(|name| format!("`{name}`")).join(", ")
-                ));
-            }
+            other => return Err(unknown_parameter(other, &PARAMETERS)),
         }
         Ok(())
     }
 
     fn complete(mut self) -> Result<Self, String> {
-        if self.host.contains(',') {
-            return Err("it names more than one host: name the one that takes writes".to_owned());
-        }
-        if self.host.is_empty() {
-            self.host = "localhost".to_owned();
-        }
-        if self.user.is_empty() {
-            // As PostgreSQL's programs do; its first account where nobody is logged in.
-            let user = std::env::var("USER").ok().filter(|user| !user.is_empty());
-            self.user = user.unwrap_or_else(|| "postgres".to_owned());
-        }
+        self.host = one_host(self.host)?;
+        self.user = user_or(self.user, "postgres");
         if self.database.is_empty() {
             self.database.clone_from(&self.user);
         }
         self.protection.check()?;
-        let is_text = |text: &str| !text.contains('\0');
         let texts = [&self.host, &self.user, &self.database, &self.application_name];
-        if !texts.into_iter().chain(&self.password).chain(&self.options).all(|text| is_text(text)) {
-            return Err("it holds the character `\\0`".to_owned());
-        }
+        check_texts(texts.into_iter().chain(&self.password).chain(&self.options))?;
         Ok(self)
     }
 

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use sandpiper_engine::digest::Digest;
 use sandpiper_engine::store::StoreError;
 
-use super::client::{Argument, Client, Statement};
-use super::errors::{Explain as _, Failure};
-use super::states;
+use super::client::Client;
+use super::errors::Failure;
 use crate::compression::{self, Compressor};
+use crate::servers::failure::Explain as _;
+use crate::servers::statement::Statement;
 
 const HAS: &str = "SELECT 1 FROM sandpiper.sandpiper_artifact WHERE digest = $1";
 const PUT: &str = "INSERT INTO sandpiper.sandpiper_artifact (digest, size, body) VALUES ($1, $2, $3)
@@ -31,7 +32,7 @@ pub(crate) async fn missing<'a>(
     descriptions: &'a [(Digest, String)],
 ) -> Result<Missing<'a>, StoreError> {
     let asked: Vec<Statement<'_>> =
-        artifacts.iter().map(|(digest, _)| Statement::new(HAS, [digest_argument(digest)])).collect();
+        artifacts.iter().map(|(digest, _)| Statement::new(HAS, [digest.into()])).collect();
     let answers = if asked.is_empty() { Vec::new() } else { client.batch(&asked).await.in_store()? };
     let mut compressor = Compressor::new();
     let mut missing = Missing { artifacts: Vec::new(), descriptions };
@@ -47,12 +48,12 @@ impl Missing<'_> {
     /// Keeps it, in one transaction.
     pub(crate) async fn put(&self, client: &mut Client) -> Result<(), Failure> {
         let artifacts = self.artifacts.iter().map(|(digest, size, body)| {
-            Statement::new(PUT, [digest_argument(digest), (*size).into(), Argument::Bytes(body)])
+            Statement::new(PUT, [digest.into(), (*size).into(), body.as_slice().into()])
         });
         let descriptions = self
             .descriptions
             .iter()
-            .map(|(digest, text)| Statement::new(DESCRIBE, [digest_argument(digest), text.as_str().into()]));
+            .map(|(digest, text)| Statement::new(DESCRIBE, [digest.into(), text.as_str().into()]));
         let statements: Vec<Statement<'_>> = artifacts.chain(descriptions).collect();
         if statements.is_empty() {
             return Ok(());
@@ -61,13 +62,9 @@ impl Missing<'_> {
     }
 }
 
-fn digest_argument(digest: &Digest) -> Argument<'_> {
-    Argument::Bytes(digest.as_bytes())
-}
-
 /// The bytes of a digest, checked against it.
 pub(crate) async fn artifact(client: &mut Client, digest: Digest) -> Result<Option<Vec<u8>>, StoreError> {
-    let answer = client.one(GET, vec![digest_argument(&digest)]).await.in_store()?;
+    let answer = client.one(GET, vec![(&digest).into()]).await.in_store()?;
     let Some(row) = answer.rows.first() else { return Ok(None) };
     let (size, body) = (row.number(0).in_store()?, row.bytes(1).in_store()?);
     compression::restore(digest, size, &body).map(Some)
@@ -82,8 +79,8 @@ pub(crate) async fn descriptions(
         return Ok(Vec::new());
     }
     let asked: Vec<Statement<'_>> =
-        digests.iter().map(|digest| Statement::new(DESCRIPTION, [digest_argument(digest)])).collect();
+        digests.iter().map(|digest| Statement::new(DESCRIPTION, [digest.into()])).collect();
     let answers = client.batch(&asked).await?;
     let rows = answers.iter().flat_map(|answer| &answer.rows);
-    rows.map(|row| Ok((states::digest(row, 0)?, row.text(1)?.to_owned()))).collect()
+    rows.map(|row| Ok((row.digest(0)?, row.text(1)?.to_owned()))).collect()
 }

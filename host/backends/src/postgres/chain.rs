@@ -1,17 +1,19 @@
 //! The chain of entries of a scope: appending to it under the lock of its head, reading it, and proving that nobody
 //! touched it.
 
-use sandpiper_engine::entry::{Entry, Sequence, Token};
+use sandpiper_engine::entry::{Entry, Sequence};
 use sandpiper_engine::scope::Scope;
-use sandpiper_engine::store::{AppendError, Appended, ChainReport, Draft, EntryQuery, Lease, StoreError};
+use sandpiper_engine::store::{Appended, ChainReport, Draft, EntryQuery, Lease, StoreError};
 
-use super::client::{Argument, Cells, Client, Statement};
-use super::errors::Failure;
-use super::lease::{self, scope_parts};
+use super::client::{Answer, Client};
+use super::errors::{Failure, ServerError};
+use super::lease;
 use super::{progress, schema, states};
-use crate::chain::{Broken, Head, Link, Linked, NewLink, Walk, end_fits, link};
+use crate::chain::{Broken, Linked, Walk, end_fits};
 use crate::crash;
-use crate::sum::{End, Sum};
+use crate::servers::rows::chain::{Row, Texts, new_row, row, stored, written};
+use crate::servers::rows::{self, scope_parts};
+use crate::servers::statement::{Argument, Statement};
 
 const HEAD: &str = "SELECT id, sequence, hash, states,
          EXISTS (SELECT 1 FROM sandpiper.sandpiper_checkpoint AS kept WHERE kept.chain = head.id)
@@ -27,7 +29,7 @@ const NEW: &str =
      VALUES ($1, $2, $3, 0, $4, $5) ON CONFLICT (service, environment, tenant) DO NOTHING";
 const INSERT: &str =
     "INSERT INTO sandpiper.sandpiper_entry (chain, sequence, hash, body, calls) VALUES ($1, $2, $3, $4, $5)";
-const MOVE: &str = "UPDATE sandpiper.sandpiper_chain SET sequence = $2, hash = $3, states = $4 WHERE id = $1";
+const MOVE: &str = "UPDATE sandpiper.sandpiper_chain SET sequence = $1, hash = $2, states = $3 WHERE id = $4";
 const HOLDS: &str = "SELECT hash FROM sandpiper.sandpiper_entry WHERE sequence = $4 AND chain = (
          SELECT id FROM sandpiper.sandpiper_chain WHERE service = $1 AND environment = $2 AND tenant = $3)";
 const CALLS: &str = "SELECT sequence, calls FROM sandpiper.sandpiper_entry
@@ -55,58 +57,18 @@ const WALK: &str =
 /// How many entries of a long chain are in memory at once.
 const BATCH: i32 = 1000;
 
-/// Why nothing was appended.
-#[derive(Debug)]
-pub(crate) enum Refused {
-    /// A rule of the chain.
-    Append(AppendError),
-    /// The server said no, or the connection was lost.
-    Failure(Failure),
-}
+/// What an append writes.
+const TEXTS: Texts = Texts {
+    insert: INSERT,
+    write_state: states::WRITE,
+    move_head: MOVE,
+    clear_steps: progress::CLEAR_STEPS,
+    clear_checkpoint: progress::CLEAR_CHECKPOINT,
+};
 
-/// Why it is not certain that entries were appended.
-#[derive(Debug)]
-pub(crate) enum Unfinished {
-    /// They were not.
-    Refused(Refused),
-    /// The connection was lost while these were committed.
-    Unknown(Appended),
-}
-
-impl<T: Into<Refused>> From<T> for Unfinished {
-    fn from(refused: T) -> Self {
-        Self::Refused(refused.into())
-    }
-}
-
-impl From<Failure> for Refused {
-    fn from(failure: Failure) -> Self {
-        Self::Failure(failure)
-    }
-}
-
-impl From<AppendError> for Refused {
-    fn from(error: AppendError) -> Self {
-        Self::Append(error)
-    }
-}
-
-/// The row of a chain.
-pub(crate) struct Row {
-    pub(crate) id: u64,
-    head: Head,
-    in_progress: bool,
-}
-
-fn row(row: &Cells) -> Result<Row, Failure> {
-    let (hash, states) = (states::digest(row, 2)?, sum(row, 3)?);
-    let head = Head { sequence: Sequence(row.number(1)?), hash, states };
-    Ok(Row { id: row.number(0)?, head, in_progress: row.flag(4)? })
-}
-
-fn sum(row: &Cells, column: usize) -> Result<Sum, Failure> {
-    states::digest(row, column).map(|bytes| Sum::from(*bytes.as_bytes()))
-}
+pub(crate) type Refused = rows::chain::Refused<ServerError>;
+pub(crate) type Unfinished = rows::chain::Unfinished<ServerError>;
+pub(crate) type EntriesError = rows::chain::EntriesError<ServerError>;
 
 /// Appends entries, all or none, within a transaction of the caller's.
 pub(crate) async fn append(
@@ -116,7 +78,7 @@ pub(crate) async fn append(
 ) -> Result<Appended, Refused> {
     let (row, linked) = linked(client, lease, drafts, Vec::new()).await?;
     crash::before("postgres entries");
-    let done = client.batch(&written(&row, &linked)).await;
+    let done = client.batch(&written(&row, &linked, &TEXTS)).await;
     crash::after("postgres entries");
     done?;
     Ok(Appended(linked.entries))
@@ -136,7 +98,7 @@ pub(crate) async fn append_alone(
             return Err(refused.into());
         }
     };
-    let mut statements = written(&row, &linked);
+    let mut statements = written(&row, &linked, &TEXTS);
     statements.push(Statement::plain("COMMIT"));
     crash::before("postgres append");
     let committed = client.batch(&statements).await;
@@ -168,59 +130,14 @@ async fn linked(
     let mut answers = client.batch(&statements).await?;
     let first = answers.len().saturating_sub(3);
     if answers.get(first).is_none_or(|answer| answer.rows.is_empty()) {
-        let mut again = vec![new_chain(scope)];
+        let mut again = vec![Statement::new(NEW, new_row(scope))];
         again.extend(reads());
         answers = client.batch(&again).await?;
     }
     let mut answers = answers.into_iter().rev();
     let (found, token, locked) = (answers.next(), answers.next(), answers.next());
-    let token =
-        token.and_then(|answer| answer.rows.into_iter().next()).map(|row| row.number(0)).transpose()?;
-    if token.map(Token) != Some(lease.token) {
-        return Err(AppendError::LeaseLost.into());
-    }
-    let locked = locked.and_then(|answer| answer.rows.into_iter().next());
-    let Some(locked) = locked.map(|found| row(&found)).transpose()? else {
-        return Err(
-            Failure::Refused("the head of the chain is not there after it was made".to_owned()).into()
-        );
-    };
-    let before = states::read(&found.unwrap_or_default()).map_err(AppendError::Store)?;
-    let linked = link(lease, locked.head, &before, drafts)?;
-    Ok((locked, linked))
-}
-
-fn new_chain(scope: &Scope) -> Statement<'_> {
-    let mut arguments = scope_parts(scope);
-    arguments.push(Argument::Bytes(Head::EMPTY.hash.as_bytes()));
-    arguments.push(Argument::Bytes(Head::EMPTY.states.as_bytes()));
-    Statement::new(NEW, arguments)
-}
-
-fn written<'a>(row: &Row, linked: &'a Linked) -> Vec<Statement<'a>> {
-    let id = row.id;
-    let insert = |new: &'a NewLink| {
-        let NewLink { link, calls } = new;
-        let row: [Argument<'a>; 5] = [
-            id.into(),
-            link.sequence.0.into(),
-            link.hash.as_bytes().as_slice().into(),
-            link.text.as_str().into(),
-            calls.as_deref().into(),
-        ];
-        Statement::new(INSERT, row)
-    };
-    let mut statements: Vec<Statement<'a>> = linked.links.iter().map(insert).collect();
-    statements.extend(linked.states.values().map(|state| states::write(id, state)));
-    if row.in_progress {
-        let cleared = linked.cleared.iter();
-        statements.extend(cleared.flat_map(|(change, what)| progress::clear(id, change, *what)));
-    }
-    let Head { sequence, hash, states } = &linked.head;
-    let end: [Argument<'a>; 4] =
-        [id.into(), sequence.0.into(), hash.as_bytes().as_slice().into(), states.as_bytes().into()];
-    statements.push(Statement::new(MOVE, end));
-    statements
+    let rows = |answer: Option<Answer>| answer.map(|answer| answer.rows).unwrap_or_default();
+    rows::chain::linked(lease, drafts, &rows(locked), &rows(token), &rows(found))
 }
 
 /// Finds out whether an entry whose commit was not answered stands in its chain. Waits until the transaction that
@@ -234,7 +151,7 @@ pub(crate) async fn holds(client: &mut Client, scope: &Scope, entry: &Entry) -> 
     statements.push(Statement::plain("ROLLBACK"));
     let answers = client.batch(&statements).await?;
     let found = answers.iter().rev().nth(1).and_then(|answer| answer.rows.first());
-    Ok(found.map(|row| states::digest(row, 0)).transpose()? == Some(entry.hash))
+    Ok(found.map(|row| row.digest(0)).transpose()? == Some(entry.hash))
 }
 
 /// The chain of a lease's scope, made if it has no entry yet and locked; refused under an old token.
@@ -246,15 +163,7 @@ pub(crate) async fn fenced(client: &mut Client, lease: &Lease) -> Result<u64, Re
 /// The row of a scope's chain; none when the scope has no entry.
 pub(crate) async fn found(client: &mut Client, scope: &Scope) -> Result<Option<Row>, Failure> {
     let answer = client.one(HEAD, scope_parts(scope)).await?;
-    answer.rows.first().map(row).transpose()
-}
-
-fn stored(row: &Cells) -> Result<Link, Failure> {
-    Ok(Link {
-        sequence: Sequence(row.number(0)?),
-        hash: states::digest(row, 1)?,
-        text: row.text(2)?.to_owned(),
-    })
+    Ok(answer.rows.first().map(row).transpose()?)
 }
 
 /// The entries that a query selects, oldest first, from the text that was hashed.
@@ -282,13 +191,7 @@ pub(crate) async fn entries(client: &mut Client, query: &EntryQuery) -> Result<V
         places.into(),
     ];
     let answer = client.one(&text, arguments).await?;
-    let mut entries = Vec::with_capacity(answer.rows.len());
-    for row in &answer.rows {
-        let link = stored(row)?;
-        let entry = Entry::read(&link.text, link.hash);
-        entries.push(entry.map_err(|error| EntriesError::Damaged(error.to_string()))?);
-    }
-    Ok(entries)
+    rows::chain::entries(&answer.rows)
 }
 
 /// Sequence numbers as an array.
@@ -306,19 +209,7 @@ pub(crate) async fn calls(
     let mut arguments = scope_parts(scope);
     arguments.push(array(sequences).into());
     let answer = client.one(CALLS, arguments).await?;
-    answer.rows.iter().map(|row| Ok((Sequence(row.number(0)?), row.text(1)?.to_owned()))).collect()
-}
-
-/// Why entries could not be read.
-pub(crate) enum EntriesError {
-    Failure(Failure),
-    Damaged(String),
-}
-
-impl From<Failure> for EntriesError {
-    fn from(failure: Failure) -> Self {
-        Self::Failure(failure)
-    }
+    Ok(rows::chain::calls(&answer.rows)?)
 }
 
 /// Whether entries have lost the head of their chain.
@@ -329,12 +220,6 @@ pub(crate) async fn is_headless(client: &mut Client) -> Result<bool, Failure> {
 /// The statement that reads what the head of a chain says of what is read beside it.
 pub(crate) fn recorded_end(scope: &Scope) -> Statement<'_> {
     Statement::new(END, scope_parts(scope))
-}
-
-/// What [`recorded_end`] answered.
-pub(crate) fn read_end(row: &Cells) -> Result<End, Failure> {
-    let found = row.optional(3)?.map(|_| states::digest(row, 3)).transpose()?;
-    Ok(End { sequence: Sequence(row.number(0)?), hash: states::digest(row, 1)?, states: sum(row, 2)?, found })
 }
 
 /// Walks a chain, and holds it against its head and the table of states: all as they are at one moment.
@@ -389,10 +274,7 @@ async fn along(
         for row in &answer.rows {
             let broken = match stored(row) {
                 Ok(link) => walk.step(&link),
-                Err(failure) => {
-                    let why = super::errors::store_error(&failure).to_string();
-                    Some((Sequence(walk.entries + 1), why))
-                }
+                Err(why) => Some((Sequence(walk.entries + 1), StoreError::from(why).to_string())),
             };
             if broken.is_some() {
                 return Ok(broken);
@@ -404,6 +286,6 @@ async fn along(
         answer = client.fetch("chain", BATCH, true).await?;
     }
     let found = client.batch(&[states::all(scope)]).await?;
-    let found: Result<_, StoreError> = states::read(&found.into_iter().next().unwrap_or_default());
-    Ok(walk.end(head.head, found))
+    let found = found.into_iter().next().unwrap_or_default();
+    Ok(walk.end(head.head, rows::states::read(&found.rows)))
 }

@@ -6,7 +6,6 @@
 
 mod answer;
 mod reading;
-mod statement;
 
 use std::io;
 
@@ -18,12 +17,13 @@ use sandpiper_runtime::guest::Level;
 
 use super::connect::Canceller;
 use super::errors::{Failure, ServerError};
+use super::values;
 use super::wire::Wire;
 use crate::network::Beat;
-pub(crate) use answer::{Answer, Cells, Field, affected};
+use crate::servers::statement::{Argument, Statement};
+pub(crate) use answer::{Answer, Field, affected};
 use answer::{cells, fields};
 use reading::{Keep, Reading, Taken};
-pub(crate) use statement::{Argument, Statement};
 
 /// How many notices are kept until somebody asks for them.
 const MOST_NOTICES: usize = 1000;
@@ -96,7 +96,7 @@ impl Client {
     pub(crate) async fn batch(&mut self, statements: &[Statement<'_>]) -> Result<Vec<Answer>, Failure> {
         self.begin()?;
         for statement in statements {
-            self.write_parse(statement.text)?;
+            self.write_parse(&statement.text)?;
             self.write_bind("", &statement.arguments)?;
             frontend::execute("", 0, self.wire.out()).map_err(unsendable)?;
         }
@@ -106,7 +106,7 @@ impl Client {
 
     /// Runs one statement and gives its answer.
     pub(crate) async fn one(&mut self, text: &str, arguments: Vec<Argument<'_>>) -> Result<Answer, Failure> {
-        let mut answers = self.batch(&[Statement { text, arguments }]).await?;
+        let mut answers = self.batch(&[Statement::new(text, arguments)]).await?;
         Ok(answers.pop().unwrap_or_default())
     }
 
@@ -216,17 +216,16 @@ impl Client {
     fn write_bind(&mut self, portal: &str, arguments: &[Argument<'_>]) -> Result<(), Failure> {
         let formats = arguments.iter().map(|argument| i16::from(matches!(argument, Argument::Bytes(_))));
         let serialize = |argument: &Argument<'_>, buffer: &mut bytes::BytesMut| {
-            Ok(match argument {
-                Argument::Null => IsNull::Yes,
-                Argument::Text(text) => {
-                    buffer.extend_from_slice(text.as_bytes());
-                    IsNull::No
-                }
-                Argument::Bytes(bytes) => {
-                    buffer.extend_from_slice(bytes);
-                    IsNull::No
-                }
-            })
+            match argument {
+                Argument::Null => return Ok(IsNull::Yes),
+                Argument::Flag(flag) => buffer.extend_from_slice(flag.to_string().as_bytes()),
+                Argument::Integer(number) => buffer.extend_from_slice(number.to_string().as_bytes()),
+                Argument::Unsigned(number) => buffer.extend_from_slice(number.to_string().as_bytes()),
+                Argument::Double(number) => buffer.extend_from_slice(values::double(*number).as_bytes()),
+                Argument::Decimal(text) | Argument::Text(text) => buffer.extend_from_slice(text.as_bytes()),
+                Argument::Bytes(bytes) => buffer.extend_from_slice(bytes),
+            }
+            Ok(IsNull::No)
         };
         let written = frontend::bind(portal, "", formats, arguments, serialize, [], self.wire.out());
         written.map_err(|error| {

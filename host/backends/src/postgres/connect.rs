@@ -69,6 +69,7 @@ pub(crate) async fn connect(address: &Arc<Address>, network: &Handle) -> Result<
     connected.map_err(|failure| match failure {
         Failure::Lost(why) => Failure::Lost(format!("`{}`: {why}", address.place())),
         Failure::Refused(why) => Failure::Refused(format!("`{}`: {why}", address.place())),
+        Failure::Version(why) => Failure::Version(format!("`{}`: {why}", address.place())),
         Failure::Server(mut error, statement) => {
             error.message = format!("`{}`: {}", address.place(), error.message);
             Failure::Server(error, statement)

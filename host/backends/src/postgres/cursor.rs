@@ -8,9 +8,11 @@ use std::sync::Arc;
 
 use sandpiper_runtime::sql::{Row, SqlError, Value};
 
-use super::client::{Answer, Argument, Cells, Client};
+use super::client::{Answer, Client};
 use super::errors::Failure;
 use super::values;
+use crate::servers::cells::Cells;
+use crate::servers::statement::Argument;
 
 /// How many rows are read at once when nothing is known of their size.
 const FIRST_ROWS: i32 = 64;

@@ -6,10 +6,12 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use super::address::Address;
-use super::client::{Argument, Client, Statement};
+use super::client::{Client, Status};
 use super::connect;
-use super::errors::Failure;
+use super::errors::{Failure, ServerError};
 use crate::network::Network;
+use crate::servers::pool::Pooling;
+use crate::servers::statement::{Argument, Statement};
 
 /// How long things may take on a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,4 +109,21 @@ pub(crate) fn set(settings: &[(String, String)]) -> Vec<Statement<'_>> {
 /// A time as a setting: the longest that the server knows where it is longer.
 fn milliseconds(time: Duration) -> String {
     i32::try_from(time.as_millis()).unwrap_or(i32::MAX).to_string()
+}
+
+impl Pooling for Database {
+    type Client = Client;
+    type Says = ServerError;
+
+    /// The server does not end those that are idle.
+    const IDLE: Duration = Duration::MAX;
+
+    async fn connect_for_host(&self) -> Result<Client, Failure> {
+        self.connect().await
+    }
+
+    fn is_free(client: &mut Client) -> bool {
+        drop(client.take_notices());
+        client.lost().is_none() && client.status() == Status::Idle && !client.is_unsynced()
+    }
 }

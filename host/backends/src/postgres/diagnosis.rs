@@ -6,13 +6,15 @@ use sandpiper_engine::fault::Fault;
 use sandpiper_engine::scope::Scope;
 use sandpiper_engine::store::StoreError;
 
-use super::client::{Cells, Client};
+use super::client::Client;
 use super::database::Database;
-use super::errors::{Explain as _, Failure, store_error, target_error};
+use super::errors::Failure;
 use super::marks::{missing_rights, quoted};
 use super::target::{CHECK, OLDEST};
 use super::{chain, schema};
 use crate::Role;
+use crate::servers::cells::Cells;
+use crate::servers::failure::{Explain as _, Unreadable, store_error, target_error};
 
 /// What is looked at in a target system, and in a store, once it is reached.
 const OF_TARGET: [&str; 5] = ["version", "rights", "clock", "tables", "audit"];
@@ -144,7 +146,7 @@ async fn server(client: &mut Client) -> Vec<Finding> {
     findings
 }
 
-fn rights(database: &Database, may: Option<Result<bool, Failure>>) -> Finding {
+fn rights(database: &Database, may: Option<Result<bool, Unreadable>>) -> Finding {
     match may {
         Some(Ok(true)) => Finding::good(
             "rights",
@@ -162,7 +164,7 @@ async fn clock(client: &mut Client) -> Finding {
     let before = now();
     let answer = client.one(CLOCK, Vec::new()).await;
     let after = now();
-    let time = answer.and_then(|answer| answer.rows.first().map(|row| row.number(0)).transpose());
+    let time = answer.and_then(|answer| Ok(answer.rows.first().map(|row| row.number(0)).transpose()?));
     match time {
         Ok(Some(time)) => crate::diagnosis::clock(i64::try_from(time).unwrap_or(i64::MAX), before, after),
         Ok(None) => Finding::odd("clock", "the server did not tell its time", "ask it: `SELECT now()`"),

@@ -1,22 +1,14 @@
-//! What a server says, and what becomes of a connection, turned into the errors of a store, of a target system and of
-//! the capability `sql`.
+//! What a server says when it refuses a statement, also in the words of the capability `sql`.
 
 use fallible_iterator::FallibleIterator as _;
 use postgres_protocol::message::backend::ErrorFields;
 use sandpiper_engine::store::StoreError;
 use sandpiper_runtime::sql::{DatabaseError, SqlError};
-use sandpiper_runtime::target::TargetError;
+
+use crate::servers::failure::{self, Saying};
 
 /// Why a server did not do what it was asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Failure {
-    /// It said no: what it said, and to which statement of a batch.
-    Server(Box<ServerError>, usize),
-    /// The connection is gone, or never was: of what was under way nothing is known.
-    Lost(String),
-    /// We do not go on with it; the connection stands.
-    Refused(String),
-}
+pub(crate) type Failure = failure::Failure<ServerError>;
 
 /// What a server says about a statement that it refused.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -116,14 +108,6 @@ impl ServerError {
         self.is(code::UNDEFINED_TABLE) || self.is(code::INVALID_SCHEMA)
     }
 
-    /// Whether the same may succeed when it is tried again: a deadlock, a serialization failure, a server that starts.
-    pub(crate) fn is_transient(&self) -> bool {
-        self.is_of_class("40")
-            || self.is(code::LOCK_NOT_AVAILABLE)
-            || self.is(code::CANNOT_CONNECT_NOW)
-            || self.is_of_class("53")
-    }
-
     /// In one line.
     pub(crate) fn said(&self) -> String {
         let mut said = format!("{} ({})", self.message, self.code);
@@ -141,53 +125,29 @@ impl ServerError {
     }
 }
 
-/// Says it in the words of a store or of a target system.
-pub(crate) trait Explain<T> {
-    /// As an error of the audit store.
-    fn in_store(self) -> Result<T, StoreError>;
-    /// As an error of a target system.
-    fn in_target(self) -> Result<T, TargetError>;
-}
-
-impl<T> Explain<T> for Result<T, Failure> {
-    fn in_store(self) -> Result<T, StoreError> {
-        self.map_err(|failure| store_error(&failure))
-    }
-
-    fn in_target(self) -> Result<T, TargetError> {
-        self.map_err(|failure| target_error(&failure))
-    }
-}
-
-pub(crate) fn store_error(failure: &Failure) -> StoreError {
-    match failure {
-        Failure::Lost(why) => StoreError::Unreachable(why.clone()),
-        Failure::Refused(why) => StoreError::Refused(why.clone()),
-        Failure::Server(error, _) => match error.code.as_str() {
-            code::INSUFFICIENT_PRIVILEGE => StoreError::Rights(error.said()),
-            code::LOCK_NOT_AVAILABLE | code::QUERY_CANCELED => StoreError::Busy(error.said()),
-            code::CANNOT_CONNECT_NOW | code::TOO_MANY_CONNECTIONS => StoreError::Unreachable(error.said()),
-            _ if error.is_fatal() && !error.is_of_class("28") && !error.is(code::UNDEFINED_DATABASE) => {
-                StoreError::Unreachable(error.said())
+impl Saying for ServerError {
+    fn store_error(&self) -> StoreError {
+        match self.code.as_str() {
+            code::INSUFFICIENT_PRIVILEGE => StoreError::Rights(self.said()),
+            code::LOCK_NOT_AVAILABLE | code::QUERY_CANCELED => StoreError::Busy(self.said()),
+            code::CANNOT_CONNECT_NOW | code::TOO_MANY_CONNECTIONS => StoreError::Unreachable(self.said()),
+            _ if self.is_fatal() && !self.is_of_class("28") && !self.is(code::UNDEFINED_DATABASE) => {
+                StoreError::Unreachable(self.said())
             }
-            _ => StoreError::Refused(error.said()),
-        },
-    }
-}
-
-pub(crate) fn target_error(failure: &Failure) -> TargetError {
-    if let Failure::Server(error, _) = failure
-        && error.is_of_class("40")
-    {
-        return TargetError::Transient(error.said());
-    }
-    match store_error(failure) {
-        StoreError::Unreachable(why) => TargetError::Unreachable(why),
-        StoreError::Rights(why) => TargetError::Rights(why),
-        StoreError::Busy(why) => TargetError::Busy(why),
-        StoreError::Refused(why) | StoreError::Version(why) | StoreError::Damaged(why) => {
-            TargetError::Refused(why)
+            _ => StoreError::Refused(self.said()),
         }
+    }
+
+    fn took_back(&self) -> Option<String> {
+        self.is_of_class("40").then(|| self.said())
+    }
+
+    /// A deadlock, a serialization failure, a server that starts.
+    fn is_transient(&self) -> bool {
+        self.is_of_class("40")
+            || self.is(code::LOCK_NOT_AVAILABLE)
+            || self.is(code::CANNOT_CONNECT_NOW)
+            || self.is_of_class("53")
     }
 }
 
@@ -195,7 +155,7 @@ pub(crate) fn target_error(failure: &Failure) -> TargetError {
 pub(crate) fn sql_error(failure: Failure, statement: &str) -> SqlError {
     let error = match failure {
         Failure::Lost(why) => return SqlError::ConnectionLost(why),
-        Failure::Refused(why) => return SqlError::Denied(why),
+        Failure::Refused(why) | Failure::Version(why) => return SqlError::Denied(why),
         Failure::Server(error, _) => *error,
     };
     if error.is(code::SYNTAX_ERROR) && error.message.starts_with("cannot insert multiple commands") {

@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use sandpiper_engine::entry::Token;
-use sandpiper_engine::scope::{LockKey, Scope, StageName};
+use sandpiper_engine::scope::{LockKey, Scope};
 use sandpiper_engine::store::{Acquisition, Holder, Lease, LockStatus, Owner};
 
-use super::client::{Argument, Cells, Client, Statement};
+use super::client::Client;
 use super::errors::Failure;
 use crate::crash;
+use crate::servers::rows::lease::{Found, milliseconds, owner_parts, statuses};
+use crate::servers::rows::{self, lock_parts, scope_parts, with_lock};
+use crate::servers::statement::{Argument, Statement};
 
 /// The server's clock, in milliseconds since 1970, as it is when it is asked.
 macro_rules! now {
@@ -75,9 +77,9 @@ const ACQUIRE: &str = concat!(
 const RENEW: &str = concat!(
     "UPDATE sandpiper.sandpiper_lease SET expires_at = ",
     now!(),
-    " + $6::bigint WHERE ",
-    key!(),
-    " AND token = $5::bigint AND expires_at IS NOT NULL"
+    " + $1::bigint
+     WHERE service = $2 AND environment = $3 AND tenant = $4 AND stage = $5 AND token = $6::bigint
+         AND expires_at IS NOT NULL"
 );
 const RELEASE: &str = concat!(
     "UPDATE sandpiper.sandpiper_lease SET expires_at = NULL WHERE ",
@@ -95,71 +97,15 @@ const TAKE_AWAY: &str = concat!(
      RETURNING token"
 );
 
-fn milliseconds(length: Duration) -> i64 {
-    i64::try_from(length.as_millis()).unwrap_or(i64::MAX / 2)
-}
-
-/// The key of a lock's row.
-pub(crate) fn parts(key: &LockKey) -> Vec<Argument<'_>> {
-    let mut parts = scope_parts(&key.scope);
-    parts.push(key.stage.as_str().into());
-    parts
-}
-
-/// The key of a scope's rows. No tenant is the empty text.
-pub(crate) fn scope_parts(scope: &Scope) -> Vec<Argument<'_>> {
-    let Scope { service, environment, tenant } = scope;
-    vec![service.as_str().into(), environment.as_str().into(), tenant.as_deref().unwrap_or_default().into()]
-}
-
-fn keyed<'a>(key: &'a LockKey, rest: impl IntoIterator<Item = Argument<'a>>) -> Vec<Argument<'a>> {
-    let mut arguments = parts(key);
-    arguments.extend(rest);
-    arguments
-}
-
 /// The statement that reads the token in the row of a lock.
 pub(crate) fn token(key: &LockKey) -> Statement<'_> {
-    Statement::new(TOKEN, parts(key))
-}
-
-/// The row of a stage's lock.
-pub(crate) struct Found {
-    token: Token,
-    /// Whoever took it last and did not give it back.
-    holder: Option<Holder>,
-    /// Whether that one's time is over.
-    expired: bool,
-}
-
-impl Found {
-    fn read(row: &Cells) -> Result<Self, Failure> {
-        let token = Token(row.number(0)?);
-        let expires_at = row.optional(5)?.and_then(|text| text.parse().ok());
-        let owner = Owner {
-            run_id: row.text(1)?.to_owned(),
-            operator: row.text(2)?.to_owned(),
-            host: row.text(3)?.to_owned(),
-            process: row.optional(4)?.map(str::to_owned),
-        };
-        let holder = expires_at.map(|expires_at| Holder {
-            owner,
-            token,
-            expires_at: Timestamp::from_millisecond(expires_at).unwrap_or(Timestamp::MAX),
-        });
-        Ok(Self { token, holder, expired: row.flag(6)? })
-    }
-
-    /// Whoever holds it now.
-    pub(crate) fn held(&self) -> Option<&Holder> {
-        self.holder.as_ref().filter(|_| !self.expired)
-    }
+    Statement::new(TOKEN, lock_parts(key))
 }
 
 /// The row of a lock, if it was ever taken.
 pub(crate) async fn find(client: &mut Client, key: &LockKey) -> Result<Option<Found>, Failure> {
-    let answer = client.one(FIND, parts(key)).await?;
-    answer.rows.first().map(Found::read).transpose()
+    let answer = client.one(FIND, lock_parts(key)).await?;
+    Ok(answer.rows.first().map(Found::read).transpose()?)
 }
 
 /// Takes a lease if nobody holds it; none when somebody took it at the same time.
@@ -170,21 +116,16 @@ pub(crate) async fn acquire(
     length: Duration,
     gone: Option<Token>,
 ) -> Result<Option<Acquisition>, Failure> {
-    let rest: [Argument<'_>; 6] = [
-        owner.run_id.as_str().into(),
-        owner.operator.as_str().into(),
-        owner.host.as_str().into(),
-        owner.process.as_deref().into(),
-        milliseconds(length).into(),
-        gone.map(|token| token.0).into(),
-    ];
+    let mut row = lock_parts(key);
+    row.extend(owner_parts(owner));
+    row.extend([milliseconds(length).into(), gone.map(|token| token.0).into()]);
     crash::before("postgres acquire");
-    let answer = client.one(ACQUIRE, keyed(key, rest)).await;
+    let answer = client.one(ACQUIRE, row).await;
     crash::after("postgres acquire");
     let answer = answer?;
     let Some(row) = answer.rows.first() else { return Ok(None) };
-    let before = row.optional(0)?.map(|_| Found::read(row)).transpose()?;
-    let taken = row.optional(7)?.map(|_| row.number(7)).transpose()?;
+    let before = if row.is_null(0)? { None } else { Some(Found::read(row)?) };
+    let taken = if row.is_null(7)? { None } else { Some(row.number(7)?) };
     Ok(match (taken, before) {
         (Some(token), before) => {
             let lease = Lease { key: key.clone(), token: Token(token) };
@@ -197,9 +138,10 @@ pub(crate) async fn acquire(
 
 /// Makes a lease last from now. False when it is ours no more.
 pub(crate) async fn renew(client: &mut Client, lease: &Lease, length: Duration) -> Result<bool, Failure> {
-    let rest: [Argument<'_>; 2] = [lease.token.0.into(), milliseconds(length).into()];
+    let mut row: Vec<Argument<'_>> = vec![milliseconds(length).into()];
+    row.extend(with_lock(&lease.key, [lease.token.0.into()]));
     crash::before("postgres renew");
-    let answer = client.one(RENEW, keyed(&lease.key, rest)).await;
+    let answer = client.one(RENEW, row).await;
     crash::after("postgres renew");
     let answer = answer?;
     Ok(super::client::affected(&answer.tag) == 1)
@@ -208,7 +150,7 @@ pub(crate) async fn renew(client: &mut Client, lease: &Lease, length: Duration) 
 /// Gives a lease back, if it is still ours.
 pub(crate) async fn release(client: &mut Client, lease: &Lease) -> Result<(), Failure> {
     crash::before("postgres release");
-    let released = client.one(RELEASE, keyed(&lease.key, [lease.token.0.into()])).await.map(drop);
+    let released = client.one(RELEASE, with_lock(&lease.key, [lease.token.0.into()])).await.map(drop);
     crash::after("postgres release");
     released
 }
@@ -219,7 +161,7 @@ pub(crate) async fn take_away(
     client: &mut Client,
     key: &LockKey,
 ) -> Result<(Option<Holder>, Lease), Failure> {
-    let statements = [Statement::new(FIND, parts(key)), Statement::new(TAKE_AWAY, parts(key))];
+    let statements = [Statement::new(FIND, lock_parts(key)), Statement::new(TAKE_AWAY, lock_parts(key))];
     let answers = client.batch(&statements).await?;
     let before = answers.first().and_then(|answer| answer.rows.first()).map(Found::read).transpose()?;
     let token = answers.last().and_then(|answer| answer.rows.first()).map(|row| row.number(0)).transpose()?;
@@ -235,13 +177,7 @@ pub(crate) async fn take_away(
 /// All locks of a scope that were ever taken.
 pub(crate) async fn all(client: &mut Client, scope: &Scope) -> Result<Vec<LockStatus>, Failure> {
     let answer = client.one(ALL, scope_parts(scope)).await?;
-    let status = |row: &Cells| {
-        let found = Found::read(row)?;
-        let stage: StageName = row.text(7)?.into();
-        let key = LockKey { scope: scope.clone(), stage };
-        Ok(LockStatus { key, token: found.token, holder: found.held().cloned() })
-    };
-    answer.rows.iter().map(status).collect()
+    Ok(statuses(&answer.rows, scope)?)
 }
 
 /// Whoever holds any lease, but for those that are certainly gone.
@@ -250,15 +186,5 @@ pub(crate) async fn held_by_any(
     gone: &[Lease],
 ) -> Result<Option<(LockKey, Holder)>, Failure> {
     let answer = client.one(HELD, Vec::new()).await?;
-    for row in &answer.rows {
-        let text = |column: usize| row.text(column).map(str::to_owned);
-        let tenant = Some(text(9)?).filter(|tenant| !tenant.is_empty());
-        let scope = Scope { service: text(7)?, environment: text(8)?, tenant };
-        let key = LockKey { scope, stage: row.text(10)?.into() };
-        let Some(holder) = Found::read(row)?.holder else { continue };
-        if !gone.iter().any(|lease| lease.key == key && lease.token == holder.token) {
-            return Ok(Some((key, holder)));
-        }
-    }
-    Ok(None)
+    Ok(rows::lease::held_by_any(&answer.rows, gone)?)
 }

@@ -4,10 +4,12 @@
 use sandpiper_engine::entry::AttemptId;
 use sandpiper_runtime::target::{Fence, TargetError};
 
-use super::client::{Answer, Argument, Client, Statement};
+use super::client::{Answer, Client};
 use super::database::Database;
-use super::errors::{Explain as _, Failure, code};
+use super::errors::{Failure, code};
 use super::schema;
+use crate::servers::failure::Explain as _;
+use crate::servers::statement::{Argument, Statement};
 
 const TABLES: [&str; 2] = [
     "CREATE TABLE IF NOT EXISTS sandpiper.sandpiper_fence (
@@ -50,7 +52,7 @@ pub(crate) async fn make(client: &mut Client, database: &Database) -> Result<(),
         Failure::Server(error, _) if error.is(code::INSUFFICIENT_PRIVILEGE) => {
             TargetError::Rights(missing_rights(database, &error.said()))
         }
-        other => super::errors::target_error(other),
+        other => crate::servers::failure::target_error(other),
     })
 }
 

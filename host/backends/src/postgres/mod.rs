@@ -17,7 +17,6 @@ mod errors;
 mod guard;
 mod lease;
 mod marks;
-mod pool;
 mod preview;
 mod progress;
 mod prune;

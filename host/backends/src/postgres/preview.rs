@@ -2,9 +2,10 @@
 
 use sandpiper_runtime::target::TargetError;
 
-use super::client::{Client, Statement};
+use super::client::Client;
 use super::database::{Database, set};
-use super::errors::Explain as _;
+use crate::servers::failure::Explain as _;
+use crate::servers::statement::Statement;
 
 /// Gives the transaction its number, which no write has given it.
 const NUMBER: &str = "SELECT pg_catalog.txid_current()";

@@ -6,10 +6,11 @@ use sandpiper_engine::entry::Sequence;
 use sandpiper_engine::scope::Scope;
 use sandpiper_engine::store::{Lease, Pruned, Pruning, StoreError};
 
-use super::client::{Argument, Client, Statement};
-use super::errors::Explain as _;
-use super::{chain, lease, schema, states};
+use super::client::Client;
+use super::{chain, lease, schema};
 use crate::pruning::Survey;
+use crate::servers::failure::Explain as _;
+use crate::servers::statement::{Argument, Statement};
 
 /// Nobody takes a lease while it is held.
 const LOCK: &str = "LOCK TABLE sandpiper.sandpiper_lease IN SHARE ROW EXCLUSIVE MODE";
@@ -74,7 +75,7 @@ async fn pruned(
     let kept = client.one(ARTIFACTS, Vec::new()).await.in_store()?;
     let mut artifacts = Vec::with_capacity(kept.rows.len());
     for row in &kept.rows {
-        artifacts.push((states::digest(row, 0).in_store()?, row.number(1).in_store()?));
+        artifacts.push((row.digest(0).in_store()?, row.number(1).in_store()?));
     }
     let may_go: Vec<(Digest, u64)> = survey.may_go(artifacts.into_iter());
     let drop_one = |(digest, _): &'_ (Digest, u64)| -> Vec<Argument<'static>> {

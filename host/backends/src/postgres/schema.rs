@@ -2,9 +2,11 @@
 
 use sandpiper_engine::store::StoreError;
 
-use super::client::{Answer, Argument, Client, Statement};
-use super::errors::{Explain as _, Failure};
+use super::client::{Answer, Client};
+use super::errors::Failure;
 use crate::crash;
+use crate::servers::failure::Explain as _;
+use crate::servers::statement::{Argument, Statement};
 
 /// What each version adds to the one before.
 const MIGRATIONS: [&[&str]; 1] = [&[
@@ -115,7 +117,7 @@ const SET: &str = "INSERT INTO sandpiper.sandpiper_store (name, value) VALUES ($
 /// Makes the schema, where it is missing, and tables in it, one host after the other.
 pub(crate) async fn make(client: &mut Client, tables: &[&str]) -> Result<(), Failure> {
     begin(client).await?;
-    let mut statements: Vec<Statement<'_>> = tables.iter().map(|table| Statement::plain(table)).collect();
+    let mut statements: Vec<Statement<'_>> = tables.iter().map(|table| Statement::plain(*table)).collect();
     statements.push(Statement::plain("COMMIT"));
     made(client, &statements).await
 }
@@ -221,7 +223,7 @@ pub(crate) async fn migrate(client: &mut Client) -> Result<(), StoreError> {
         .iter()
         .skip(before)
         .flat_map(|texts| texts.iter())
-        .map(|text| Statement::plain(text))
+        .map(|text| Statement::plain(*text))
         .collect();
     let set = |name: &'static str, value: String| {
         Statement::new(SET, [Argument::from(name), Argument::from(value)])

@@ -12,14 +12,16 @@ use sandpiper_runtime::sql::{CursorId, Sql};
 use sandpiper_runtime::target::{CommitError, Interrupter, ProofError, Seal, Session, TargetError};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use super::client::{Client, Notice, Statement, Status};
+use super::client::{Client, Notice, Status};
 use super::connect::Canceller;
 use super::cursor::Query;
-use super::errors::{Explain as _, Failure, ServerError, code, sql_error, target_error};
+use super::errors::{Failure, ServerError, code, sql_error};
 use super::guard::Rules;
 use super::{chain, marks, preview};
 use crate::crash;
 use crate::network::{Interrupt, Pings};
+use crate::servers::failure::{Explain as _, target_error};
+use crate::servers::statement::Statement;
 
 /// A session on a database.
 pub(crate) struct PostgresSession {
@@ -339,7 +341,7 @@ async fn commit(
             Some(appended.map_err(|error| match error {
                 chain::Refused::Append(error) => CommitError::Entries(error),
                 chain::Refused::Failure(failure) => {
-                    CommitError::Entries(AppendError::Store(super::errors::store_error(&failure)))
+                    CommitError::Entries(AppendError::Store(crate::servers::failure::store_error(&failure)))
                 }
             })?)
         }
@@ -351,6 +353,8 @@ async fn commit(
         Ok(answer) if answer.tag == "COMMIT" => Ok(sealed),
         Ok(_) => Err(CommitError::Violated("the server rolled the transaction back".to_owned())),
         Err(Failure::Server(error, _)) => Err(refused(*error)),
-        Err(Failure::Lost(why) | Failure::Refused(why)) => Err(CommitError::Unknown(why)),
+        Err(Failure::Lost(why) | Failure::Refused(why) | Failure::Version(why)) => {
+            Err(CommitError::Unknown(why))
+        }
     }
 }

@@ -6,13 +6,14 @@ use async_trait::async_trait;
 use sandpiper_runtime::sql::{Column, Cursor, CursorId, Row, Sql, SqlError, Value};
 use sandpiper_sql_syntax::{Dialect, split};
 
-use super::client::{Argument, Client, Field, affected};
+use super::client::{Client, Field, affected};
 use super::cursor::{Query, arguments};
 use super::errors::Failure;
 use super::guard;
 use super::session::PostgresSession;
 use super::values;
 use crate::crash;
+use crate::servers::statement::Argument;
 
 const NAME: &str = "SELECT pg_catalog.format_type($1::pg_catalog.oid, NULL)";
 

@@ -3,7 +3,6 @@
 //! It keeps nothing in a session (no named statement, no setting, no lock that outlives a transaction), so that it works
 //! through a pooler that gives each transaction another connection.
 
-use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -22,49 +21,22 @@ use sandpiper_engine::store::{
 };
 
 use super::chain::{EntriesError, Refused, Unfinished};
-use super::client::{Client, Statement};
+use super::client::Client;
 use super::database::Database;
-use super::errors::{Explain as _, Failure, store_error};
-use super::pool::{Pool, Tries};
+use super::errors::Failure;
 use super::{archive, chain, diagnosis, lease, marks, progress, prune, schema, states};
+use crate::servers::failure::{Explain as _, store_error};
+use crate::servers::pool::{Pool, Tries, in_time, patiently, retried};
+use crate::servers::rows;
+use crate::servers::rows::lease::Found;
+use crate::servers::statement::Statement;
 use crate::sum::headless;
-
-/// How long one call of the store's may take before its connection is given up.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// An audit store: tables named `sandpiper_*` in the schema `sandpiper` of a database, which may be that of a target.
 pub struct PostgresStore {
-    pool: Pool,
+    pool: Pool<Database>,
     /// Whether its tables were found, in a version that this host knows.
     ready: AtomicBool,
-}
-
-/// Does something on a connection of the pool, and tries it again while that may help.
-macro_rules! retried {
-    ($store:expr, $client:ident => $work:expr) => {{
-        let mut tries = Tries::default();
-        loop {
-            let done = match $store.pool.client().await {
-                Ok(mut $client) => in_time(PATIENCE, $work).await,
-                Err(failure) => Err(failure),
-            };
-            match done {
-                Ok(done) => break Ok(done),
-                Err(failure) => {
-                    if let Err(failure) = tries.again(&$store.pool, failure).await {
-                        break Err(failure);
-                    }
-                }
-            }
-        }
-    }};
-}
-
-async fn in_time<T>(limit: Duration, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    match tokio::time::timeout(limit, work).await {
-        Ok(done) => done,
-        Err(_) => Err(Failure::Lost(format!("no answer within {} s", limit.as_secs()))),
-    }
 }
 
 impl PostgresStore {
@@ -140,13 +112,6 @@ async fn break_lock(client: &mut Client, key: &LockKey, note: &Record) -> Result
     Ok(held)
 }
 
-async fn in_time_or_refused<T, E: From<Failure>>(work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
-    match tokio::time::timeout(PATIENCE, work).await {
-        Ok(done) => done,
-        Err(_) => Err(Failure::Lost(format!("no answer within {} s", PATIENCE.as_secs())).into()),
-    }
-}
-
 #[async_trait]
 impl Store for PostgresStore {
     async fn states(&self, scope: &Scope) -> Result<Option<States>, StoreError> {
@@ -176,8 +141,8 @@ impl Store for PostgresStore {
             return Ok(None);
         }
         let end = answers.next().and_then(|answer| answer.rows.into_iter().next());
-        let states = states::read(&answers.next().unwrap_or_default())?;
-        match end.as_ref().map(chain::read_end).transpose().in_store()? {
+        let states = rows::states::read(&answers.next().unwrap_or_default().rows)?;
+        match end.as_ref().map(rows::chain::end).transpose().in_store()? {
             Some(end) => end.holds(&states)?,
             None if retried!(self, client => chain::is_headless(&mut client)).in_store()? => {
                 return Err(headless());
@@ -216,7 +181,7 @@ impl Store for PostgresStore {
                 let mut client = self.pool.client().await?;
                 // Waiting for somebody's lease must not disturb the holder's renewals.
                 let found = lease::find(&mut client, key).await?;
-                if let Some(holder) = found.as_ref().and_then(lease::Found::held)
+                if let Some(holder) = found.as_ref().and_then(Found::held)
                     && gone != Some(holder.token)
                 {
                     if lost && holder.owner == *owner {
@@ -228,7 +193,7 @@ impl Store for PostgresStore {
                 }
                 lease::acquire(&mut client, key, owner, length, gone).await
             };
-            match in_time(PATIENCE, tried).await {
+            match patiently(tried).await {
                 Ok(Some(acquisition)) => return Ok(acquisition),
                 // Somebody was quicker: who, is known by looking again.
                 Ok(None) => {}
@@ -264,7 +229,7 @@ impl Store for PostgresStore {
         let mut tries = Tries::default();
         loop {
             let mut client = self.pool.client().await.in_store()?;
-            let refused = match in_time_or_refused(break_lock(&mut client, key, &note)).await {
+            let refused = match patiently(break_lock(&mut client, key, &note)).await {
                 Ok(held) => return Ok(held),
                 Err(refused) => refused,
             };
@@ -292,7 +257,7 @@ impl Store for PostgresStore {
                 let mut client = self.pool.client().await?;
                 chain::append_alone(&mut client, lease, drafts).await
             };
-            let unfinished = match in_time_or_refused(tried).await {
+            let unfinished = match patiently(tried).await {
                 Ok(appended) => return Ok(appended),
                 Err(unfinished) => unfinished,
             };
@@ -383,7 +348,7 @@ impl Store for PostgresStore {
                 let mut client = self.pool.client().await?;
                 progress::put_checkpoint(&mut client, lease, change, data).await.map_err(Unfinished::from)
             };
-            let Err(unfinished) = in_time_or_refused(tried).await else { return Ok(()) };
+            let Err(unfinished) = patiently(tried).await else { return Ok(()) };
             self.settled(&mut tries, &lease.key.scope, unfinished).await?;
         }
     }
@@ -403,7 +368,7 @@ impl Store for PostgresStore {
                 let mut client = self.pool.client().await?;
                 progress::put_step(&mut client, lease, change, mark).await.map_err(Unfinished::from)
             };
-            let Err(unfinished) = in_time_or_refused(tried).await else { return Ok(()) };
+            let Err(unfinished) = patiently(tried).await else { return Ok(()) };
             self.settled(&mut tries, &lease.key.scope, unfinished).await?;
         }
     }
@@ -428,7 +393,7 @@ impl Store for PostgresStore {
                 let mut client = self.pool.client().await?;
                 progress::forget(&mut client, lease, change, newest).await.map_err(Unfinished::from)
             };
-            let Err(unfinished) = in_time_or_refused(tried).await else { return Ok(()) };
+            let Err(unfinished) = patiently(tried).await else { return Ok(()) };
             self.settled(&mut tries, &lease.key.scope, unfinished).await?;
         }
     }

@@ -8,13 +8,15 @@ use sandpiper_engine::entry::{AttemptId, Mode};
 use sandpiper_engine::scope::SystemName;
 use sandpiper_runtime::target::{Atomicity, Capability, Fence, Opening, Session, Target, TargetError, Turn};
 
-use super::client::{Argument, Client, Statement};
+use super::client::Client;
 use super::database::Database;
-use super::errors::{Explain as _, Failure};
+use super::errors::Failure;
 use super::guard::Rules;
 use super::session::{NUMBER, PostgresSession, Transaction};
 use super::{diagnosis, lease, marks, preview, schema};
 use crate::network::Pings;
+use crate::servers::failure::Explain as _;
+use crate::servers::statement::{Argument, Statement};
 use crate::{Role, crash};
 
 /// The oldest server that is worked with.

@@ -2,7 +2,7 @@
 
 use sandpiper_runtime::sql::{SqlError, Value};
 
-use super::client::Argument;
+use crate::servers::statement::Argument;
 
 /// The types whose values have a case of their own, by their number, which is the same on every server.
 mod kind {
@@ -67,10 +67,9 @@ pub(crate) fn known_name(kind: u32) -> Option<&'static str> {
 pub(crate) fn argument(value: &Value) -> Result<Argument<'_>, SqlError> {
     let text = match value {
         Value::Null => return Ok(Argument::Null),
-        Value::Boolean(true) => return Ok("true".into()),
-        Value::Boolean(false) => return Ok("false".into()),
+        Value::Boolean(flag) => return Ok((*flag).into()),
         Value::Integer(number) => return Ok((*number).into()),
-        Value::Double(number) => return Ok(double(*number).into()),
+        Value::Double(number) => return Ok(Argument::Double(*number)),
         Value::Bytes(bytes) => return Ok(format!("\\x{}", hex::encode(bytes)).into()),
         Value::Decimal(text)
         | Value::Text(text)
@@ -89,7 +88,7 @@ pub(crate) fn argument(value: &Value) -> Result<Argument<'_>, SqlError> {
     Ok(text.into())
 }
 
-fn double(number: f64) -> String {
+pub(crate) fn double(number: f64) -> String {
     match number {
         _ if number.is_nan() => "NaN".to_owned(),
         f64::INFINITY => "Infinity".to_owned(),
