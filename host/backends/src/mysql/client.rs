@@ -1,19 +1,22 @@
 //! One connection: the host's own statements as text, those of changes prepared, cursors for long results, and the
 //! state of the transaction as the server tells it with every answer but an error.
 
+mod reading;
+
 use std::borrow::Cow;
 use std::io;
 
 use bytes::{BufMut as _, BytesMut};
 
-use super::cells::{self, Field};
+use super::cells::Field;
 use super::connect::{Canceller, Texts};
-use super::errors::{Failure, ServerError, number};
+use super::errors::{Failure, ServerError};
 use super::server::{Flavour, Server, capability};
-use super::wire::{Parts, Wire};
+use super::wire::Wire;
 use crate::network::Beat;
 use crate::servers::cells::Cells;
 use crate::servers::statement::{Argument, Statement};
+use reading::{Form, flag};
 
 /// What a client asks for: the first byte of a command.
 mod command {
@@ -31,15 +34,6 @@ const NOT_WAITED_FOR: &str = "an earlier call was not waited for";
 /// How many bytes are written before answers are read; and, so that the answers fit in between, for how many rows.
 const AT_ONCE: usize = 512 * 1024;
 const ROWS_AT_ONCE: usize = 256;
-
-/// What a server says of its state with each answer.
-mod flag {
-    pub(super) const IN_TRANSACTION: u16 = 0x0001;
-    pub(super) const AUTOCOMMIT: u16 = 0x0002;
-    pub(super) const MORE_RESULTS: u16 = 0x0008;
-    pub(super) const CURSOR: u16 = 0x0040;
-    pub(super) const LAST_ROW: u16 = 0x0080;
-}
 
 /// How long a text of several statements becomes, in bytes; servers take 16 MiB, where they are not told otherwise.
 const MOST_TOGETHER: usize = 1 << 20;
@@ -91,13 +85,6 @@ pub(crate) struct Prepared {
     parameters: usize,
     /// The columns that it gives; none when it gives no rows.
     pub(crate) fields: Vec<Field>,
-}
-
-/// In which form rows come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Form {
-    Text,
-    Binary,
 }
 
 impl Client {
@@ -373,129 +360,6 @@ impl Client {
                 Ok(())
             }
         }
-    }
-
-    /// All that comes of one statement: of several results, as a `CALL` has them, the first that has rows.
-    async fn answered(&mut self, form: Form, statement: usize) -> Result<Answer, Failure> {
-        let mut first = self.answer(form, statement).await?;
-        while self.flags & flag::MORE_RESULTS != 0 {
-            let further = self.answer(form, statement).await?;
-            if first.fields.is_empty() {
-                first = further;
-            }
-        }
-        self.lost = None;
-        Ok(first)
-    }
-
-    /// What comes of one statement of a text.
-    async fn answer(&mut self, form: Form, statement: usize) -> Result<Answer, Failure> {
-        let mut packet = self.next().await?;
-        self.refused(&packet, statement)?;
-        if packet.first() == Some(0x00) {
-            let affected = self.done(packet).map_err(|error| self.gone(error.to_string()))?;
-            return Ok(Answer { affected, ..Answer::default() });
-        }
-        let count = packet.number().map_err(|error| self.gone(error.to_string()))?;
-        let Some(count) = count else {
-            // The answer to it would be a file of this machine.
-            return Err(self.gone("the server asked for a file, which `LOAD DATA LOCAL` does".to_owned()));
-        };
-        let fields = self.fields(count).await?;
-        if self.flags & flag::CURSOR != 0 {
-            return Ok(Answer { fields, has_cursor: true, ..Answer::default() });
-        }
-        let rows = self.rows(form, &fields, statement).await?;
-        Ok(Answer { fields, rows, ..Answer::default() })
-    }
-
-    /// The descriptions of columns, and what ends them.
-    async fn fields(&mut self, count: u64) -> Result<Vec<Field>, Failure> {
-        let mut fields = Vec::new();
-        if count == 0 {
-            return Ok(fields);
-        }
-        for _ in 0..count {
-            let packet = self.next().await?;
-            let field = Field::read(packet, self.is_extended);
-            fields.push(field.map_err(|error| self.gone(error.to_string()))?);
-        }
-        let packet = self.next().await?;
-        self.ended(packet)?;
-        Ok(fields)
-    }
-
-    async fn rows(&mut self, form: Form, fields: &[Field], statement: usize) -> Result<Vec<Cells>, Failure> {
-        let mut rows = Vec::new();
-        loop {
-            let packet = self.next().await?;
-            self.refused(&packet, statement)?;
-            // A row may begin with this byte too, and is longer then.
-            if packet.first() == Some(0xFE) && packet.len() < 9 {
-                self.ended(packet)?;
-                return Ok(rows);
-            }
-            if self.drops_rows {
-                continue;
-            }
-            let row = match form {
-                Form::Text => cells::of_text(packet, fields),
-                Form::Binary => cells::of_binary(packet, fields),
-            };
-            rows.push(row.map_err(|error| self.gone(error.to_string()))?);
-        }
-    }
-
-    /// Reads what a statement without rows is answered with. Gives how many rows it affected.
-    fn done(&mut self, mut packet: Parts) -> io::Result<u64> {
-        packet.u8()?;
-        let affected = packet.number()?.unwrap_or_default();
-        packet.number()?;
-        let flags = packet.u16()?;
-        self.told(flags, packet.u16()?);
-        Ok(affected)
-    }
-
-    /// Reads what ends columns and rows.
-    fn ended(&mut self, mut packet: Parts) -> Result<(), Failure> {
-        let mut read = || {
-            packet.u8()?;
-            Ok((packet.u16()?, packet.u16()?))
-        };
-        let read: io::Result<_> = read();
-        let (warnings, flags) = read.map_err(|error| self.gone(error.to_string()))?;
-        self.told(flags, warnings);
-        Ok(())
-    }
-
-    fn told(&mut self, flags: u16, warnings: u16) {
-        (self.flags, self.warnings, self.is_doubtful) = (flags, warnings, false);
-    }
-
-    /// Fails where a packet says no.
-    fn refused(&mut self, packet: &Parts, statement: usize) -> Result<(), Failure> {
-        if packet.first() != Some(0xFF) {
-            return Ok(());
-        }
-        let error = ServerError::read(packet.clone());
-        if error.is_fatal() {
-            return Err(self.gone(error.said()));
-        }
-        self.is_doubtful = true;
-        self.flags &= !flag::MORE_RESULTS;
-        // After this one the server reads no further.
-        let is_over = error.is(number::PACKET_TOO_LARGE);
-        self.lost = is_over.then(|| error.said());
-        Err(Failure::Server(Box::new(error), statement))
-    }
-
-    async fn next(&mut self) -> Result<Parts, Failure> {
-        self.wire.next().await.map_err(|error| self.gone(error.to_string()))
-    }
-
-    fn gone(&mut self, why: String) -> Failure {
-        self.lost = Some(why.clone());
-        Failure::Lost(why)
     }
 }
 
