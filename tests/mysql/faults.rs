@@ -2,12 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use sandpiper_tests::scenes::Log;
 use sandpiper_tests::{Loss, MariaDb, Project, Proxy};
 
 use crate::{Place, configuration};
 
-/// Changes that are added before each kill.
-const ADDED: usize = 3;
 /// How many kills each mode gets.
 const KILLS: usize = 10;
 
@@ -26,17 +25,18 @@ fn begun(mode: &str) -> Place {
     place
 }
 
+fn with_log(place: &Place, scene: impl FnOnce(Log<'_>)) {
+    scene(Log {
+        project: &place.project,
+        rows: &|| place.database.rows("SELECT `change`, part FROM log ORDER BY at"),
+        add: &|number| change(place, number),
+        others: 0,
+    });
+}
+
 #[track_caller]
 fn exactly_once(place: &Place, last: usize) {
-    let expected: Vec<String> =
-        (1..=last).flat_map(|number| [format!("c{number}|1"), format!("c{number}|2")]).collect();
-    assert_eq!(place.database.rows("SELECT `change`, part FROM log ORDER BY at"), expected);
-    let audit = place.project.json("audit list --history").exits(0);
-    let entries = audit.at("/entries");
-    let applied = entries.as_array().unwrap().iter().filter(|entry| entry["state"] == "applied").count();
-    assert_eq!(applied, last, "one `applied` entry each");
-    assert_eq!(place.project.json("audit verify").exits(0).at("/valid"), true);
-    assert_eq!(place.project.json("status --check").exits(0).at("/issues"), 0);
+    with_log(place, |log| log.exactly_once(last));
 }
 
 #[test]
@@ -50,40 +50,13 @@ fn a_killed_run_in_marked_mode_needs_no_person() {
 }
 
 fn killed(mode: &str) {
-    let place = begun(mode);
-    let mut last = ADDED;
-    (1..=last).for_each(|number| change(&place, number));
-    // The first run compiles; how long one takes is measured with the second.
-    place.project.applied();
-    (1..=ADDED).for_each(|more| change(&place, last + more));
-    last += ADDED;
-    let since = Instant::now();
-    place.project.applied();
-    let usual = since.elapsed();
-    exactly_once(&place, last);
-    for kill in 0..KILLS {
-        for _ in 0..ADDED {
-            last += 1;
-            change(&place, last);
-        }
-        let running = place.project.start("apply --format json");
-        std::thread::sleep(usual * u32::try_from(kill + 1).unwrap() / u32::try_from(KILLS).unwrap());
-        drop(running.kill());
-        place.project.applied();
-        exactly_once(&place, last);
-    }
+    with_log(&begun(mode), |log| log.survives(KILLS));
 }
 
 #[test]
 fn eight_processes_on_an_empty_database_apply_every_change_once() {
     for mode in ["shared", "marked"] {
-        let place = begun(mode);
-        (1..=4).for_each(|number| change(&place, number));
-        let running: Vec<_> = (0..8).map(|_| place.project.start("apply --format json")).collect();
-        let applied: u64 = running.into_iter().map(|running| running.wait().exits(0).counts()[0]).sum();
-        assert_eq!(applied, 4, "each is reported by the one that applied it");
-        exactly_once(&place, 4);
-        assert_eq!(place.project.json("lock status").exits(0).at("/locks/0/held"), false);
+        with_log(&begun(mode), |log| log.is_shared_by_eight(4));
     }
 }
 

@@ -3,41 +3,22 @@
 use std::io::Write as _;
 use std::net::TcpListener;
 
-use sandpiper_tests::{MariaDb, Outcome, Project};
+use sandpiper_tests::scenes::{is_a_problem, is_told};
+use sandpiper_tests::{MariaDb, Project};
 
 use crate::configuration;
 
 const WRONG: &str = "wrong-horse-battery";
 
+fn secrets() -> [&'static str; 2] {
+    [WRONG, MariaDb::shared().password()]
+}
+
 #[track_caller]
 fn told(url: &str, is_store: bool, code: &str, words: &[&str]) {
     let project = Project::new(&configuration(if is_store { "store: target\n" } else { "" }, url));
     project.sql("changes/_0001__T", "t", "CREATE TABLE t (n INT);");
-    let outcome = project.json("apply").exits(7);
-    let error = outcome.at("/error");
-    assert_eq!(error["code"], format!("{}::{code}", if is_store { "store" } else { "target" }), "{outcome}");
-    assert!(error["help"].as_str().is_some_and(|help| !help.is_empty()), "{outcome}");
-    let message = error["message"].as_str().unwrap();
-    for word in words {
-        assert!(message.contains(word), "`{word}` is not in: {message}");
-    }
-    for line in ["apply -vv", "status", "plan", "lock status"] {
-        silent(&project.run(line));
-    }
-    silent(&outcome);
-    for file in project.tree().paths().into_iter().filter(|path| path.contains(".db")) {
-        let bytes = std::fs::read(project.path(file)).unwrap_or_default();
-        for secret in [WRONG, MariaDb::shared().password()] {
-            assert!(!bytes.windows(secret.len()).any(|window| window == secret.as_bytes()), "in `{file}`");
-        }
-    }
-}
-
-#[track_caller]
-fn silent(outcome: &Outcome) {
-    for secret in [WRONG, MariaDb::shared().password()] {
-        assert!(!outcome.stdout.contains(secret) && !outcome.stderr.contains(secret), "{outcome}");
-    }
+    is_told(&project, is_store, code, words, &secrets());
 }
 
 #[test]
@@ -136,17 +117,13 @@ fn a_server_that_is_too_old_is_told_with_the_release_that_is_needed() {
 
 #[test]
 fn a_wrong_address_is_a_problem_at_its_line() {
-    for (url, words) in [
+    for (url, word) in [
         ("mysql://a:correct-horse-battery@h:port/x", "port"),
         ("mysql://a:correct-horse-battery@h/x?ssl-mode=maybe", "ssl-mode"),
         ("mysql://a:correct-horse-battery@h/x?pool=3", "`pool`"),
         ("mysql://a:correct-horse-battery@h", "no database"),
     ] {
         let project = Project::new(&configuration("", url));
-        let outcome = project.json("validate").exits(2);
-        let problem = outcome.at("/problems/0");
-        assert!(problem["message"].as_str().unwrap().contains(words), "{outcome}");
-        assert_eq!(problem["line"], 3, "{outcome}");
-        silent(&outcome);
+        is_a_problem(&project, word, &secrets());
     }
 }

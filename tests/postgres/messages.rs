@@ -1,39 +1,21 @@
 //! What is said when a database cannot be had, and that no password is ever in it.
 
-use sandpiper_tests::{Outcome, Postgres, Project};
+use sandpiper_tests::scenes::{is_a_problem, is_told};
+use sandpiper_tests::{Postgres, Project};
 
 use crate::configuration;
 
 const WRONG: &str = "wrong-horse-battery";
 
+fn secrets() -> [&'static str; 2] {
+    [WRONG, Postgres::shared().password()]
+}
+
 #[track_caller]
 fn told(url: &str, is_store: bool, code: &str, words: &[&str]) {
     let project = Project::new(&configuration(if is_store { "store: target\n" } else { "" }, url));
     project.sql("changes/_0001__T", "t", "CREATE TABLE t (n int);");
-    let outcome = project.json("apply").exits(7);
-    let error = outcome.at("/error");
-    assert_eq!(error["code"], format!("{}::{code}", if is_store { "store" } else { "target" }), "{outcome}");
-    let message = error["message"].as_str().unwrap();
-    for word in words {
-        assert!(message.contains(word), "`{word}` is not in: {message}");
-    }
-    for line in ["apply -vv", "status", "plan", "lock status"] {
-        silent(&project.run(line));
-    }
-    silent(&outcome);
-    for file in project.tree().paths().into_iter().filter(|path| path.contains(".db")) {
-        let bytes = std::fs::read(project.path(file)).unwrap_or_default();
-        for secret in [WRONG, Postgres::shared().password()] {
-            assert!(!bytes.windows(secret.len()).any(|window| window == secret.as_bytes()), "in `{file}`");
-        }
-    }
-}
-
-#[track_caller]
-fn silent(outcome: &Outcome) {
-    for secret in [WRONG, Postgres::shared().password()] {
-        assert!(!outcome.stdout.contains(secret) && !outcome.stderr.contains(secret), "{outcome}");
-    }
+    is_told(&project, is_store, code, words, &secrets());
 }
 
 #[test]
@@ -95,16 +77,12 @@ fn a_server_that_does_not_encrypt_is_told_where_encryption_is_asked_for() {
 
 #[test]
 fn a_wrong_address_is_a_problem_at_its_line() {
-    for (url, words) in [
+    for (url, word) in [
         ("postgres://a:correct-horse-battery@h:port/x", "port"),
         ("postgres://a:correct-horse-battery@h/x?sslmode=maybe", "sslmode"),
         ("postgres://a:correct-horse-battery@h/x?pool=3", "`pool`"),
     ] {
         let project = Project::new(&configuration("", url));
-        let outcome = project.json("validate").exits(2);
-        let problem = outcome.at("/problems/0");
-        assert!(problem["message"].as_str().unwrap().contains(words), "{outcome}");
-        assert_eq!(problem["line"], 3, "{outcome}");
-        silent(&outcome);
+        is_a_problem(&project, word, &secrets());
     }
 }

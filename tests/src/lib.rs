@@ -5,6 +5,7 @@ mod database;
 mod outcome;
 mod process;
 mod project;
+pub mod scenes;
 mod servers;
 mod tree;
 mod words;
