@@ -124,3 +124,22 @@ fn what_is_pruned_is_no_damage() {
     project.json("audit prune --older-than 0s").exits(0);
     assert_eq!(project.json("audit verify").exits(0).at("/valid"), true);
 }
+
+#[test]
+fn nothing_is_dropped_from_a_damaged_store() {
+    for statement in [
+        "UPDATE sandpiper_state SET state = 'undone' WHERE change_id = 'b'",
+        "DELETE FROM sandpiper_chain",
+        "DELETE FROM sandpiper_entry WHERE sequence = 2",
+    ] {
+        let project = project();
+        tamper(&project, statement);
+        let kept =
+            "SELECT (SELECT count(*) FROM sandpiper_artifact), (SELECT count(calls) FROM sandpiper_entry)";
+        let count = || sandpiper_tests::rows(&project.path(".sandpiper/audit.db"), kept);
+        let before = count();
+        let refused = project.json("audit prune --older-than 0s").exits(6);
+        assert_eq!(refused.error(), "audit::broken", "{statement}: {refused}");
+        assert_eq!(count(), before, "{statement}");
+    }
+}

@@ -7,6 +7,7 @@ use sandpiper_engine::scope::LockKey;
 use sandpiper_engine::store::{Holder, Lease, Pruned, Pruning};
 
 use super::super::Sandpiper;
+use super::verify::broken;
 use super::words::ago;
 use crate::clock::since_boot;
 use crate::observer::Event;
@@ -31,6 +32,10 @@ impl Sandpiper {
 
     async fn pruned(&self, older_than: Duration) -> Result<Pruned, Fault> {
         let (store, before, times) = (self.store()?, ago(older_than), self.config.lock);
+        // What a damaged store says of itself decides nothing: least of all what may be dropped.
+        if let Some((sequence, why)) = store.verify(&self.scope()).await?.broken {
+            return Err(broken(sequence, &why));
+        }
         let begun = since_boot();
         let mut gone = Vec::new();
         loop {

@@ -1,5 +1,6 @@
 //! `audit verify`: whether the chain fits from its first entry to its last, and what is kept with its entries is theirs.
 
+use sandpiper_engine::entry::Sequence;
 use sandpiper_engine::fault::{Blame, Fault};
 
 use super::super::Sandpiper;
@@ -20,11 +21,7 @@ impl Sandpiper {
         if report.broken.is_none() {
             report.broken = self.damaged_part(&*store).await?;
         }
-        let error = report.broken.as_ref().map(|(sequence, why)| {
-            Fault::new("audit::broken", Blame::Store, format!("the audit is broken at entry {sequence}: {why}")).with_help(
-                "somebody changed the store by hand, or it was damaged: compare it with a backup before you go on",
-            )
-        });
+        let error = report.broken.as_ref().map(|(sequence, why)| broken(*sequence, why));
         let body = VerifyReport {
             valid: error.is_none(),
             entries: report.entries,
@@ -33,4 +30,11 @@ impl Sandpiper {
         let exit = if error.is_some() { Exit::Integrity } else { Exit::Done };
         Ok(Finished { exit, error, warnings: Vec::new(), body })
     }
+}
+
+/// The fault of a chain that does not fit.
+pub(super) fn broken(sequence: Sequence, why: &str) -> Fault {
+    Fault::new("audit::broken", Blame::Store, format!("the audit is broken at entry {sequence}: {why}")).with_help(
+        "somebody changed the store by hand, or it was damaged: compare it with a backup before you go on",
+    )
 }
