@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::CommandFactory as _;
 use sandpiper::engine::fault::Fault;
 use sandpiper::observer::{Observer, Silent};
-use sandpiper::report::{EntriesReport, Finished, LocksReport, UndoReport};
+use sandpiper::report::{EntriesReport, Finished, ReleaseReport, UndoReport};
 use sandpiper::{Builder, Resolution, Sandpiper, Select, Stopper, Undo, UndoWhat};
 use tokio::runtime::Runtime;
 
@@ -83,7 +83,7 @@ pub(crate) fn run(arguments: Arguments, output: &Output, panics: &Panics) -> u8 
         }
         Command::Lock(LockCommand::Release { reason }) => match given(reason) {
             Ok(reason) => session.with(global, None, async |project| project.lock_release(&reason).await),
-            Err(fault) => output.finish(&Finished::<LocksReport>::refused(fault)),
+            Err(fault) => output.finish(&Finished::<ReleaseReport>::refused(fault)),
         },
         Command::Doctor => session.doctor(global),
         Command::Inspect { file } => session.print(|| sandpiper::inspect(&file)),

@@ -323,7 +323,27 @@ pub struct Issue {
     pub help: String,
 }
 
-/// What `lock status` and `lock release` give.
+/// What `lock release` gives.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct ReleaseReport {
+    /// The locks whose token was raised, held or free.
+    pub released: Vec<ReleasedLock>,
+    /// The locks as they are now, stage by stage.
+    pub locks: Vec<LockReport>,
+}
+
+/// A lock whose token was raised.
+#[derive(Debug, Clone, Serialize)]
+pub struct ReleasedLock {
+    /// Its stage.
+    pub stage: String,
+    /// Who held it, if anybody did.
+    pub owner: Option<String>,
+    /// On which machine.
+    pub host: Option<String>,
+}
+
+/// What `lock status` gives.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct LocksReport {
     /// Stage by stage.

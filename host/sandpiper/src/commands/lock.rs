@@ -5,11 +5,11 @@ use sandpiper_engine::digest::Digest;
 use sandpiper_engine::entry::Record;
 use sandpiper_engine::fault::Fault;
 use sandpiper_engine::scope::{LockKey, StageName};
-use sandpiper_engine::store::LockStatus;
+use sandpiper_engine::store::{Holder, LockStatus};
 
 use super::Sandpiper;
 use crate::clock::now;
-use crate::report::{Finished, LockReport, LocksReport};
+use crate::report::{Finished, LockReport, LocksReport, ReleaseReport, ReleasedLock};
 
 impl Sandpiper {
     /// The lock of each stage.
@@ -21,7 +21,7 @@ impl Sandpiper {
     }
 
     /// Takes the lock of every stage, or of the one that was chosen, from whoever holds it.
-    pub async fn lock_release(&self, reason: &str) -> Finished<LocksReport> {
+    pub async fn lock_release(&self, reason: &str) -> Finished<ReleaseReport> {
         match self.released(reason).await {
             Ok(report) => Finished::done(report),
             Err(fault) => Finished::refused(self.secrets.redact_fault(fault)),
@@ -46,19 +46,25 @@ impl Sandpiper {
         Ok(LocksReport { locks: locks.collect() })
     }
 
-    async fn released(&self, reason: &str) -> Result<LocksReport, Fault> {
+    async fn released(&self, reason: &str) -> Result<ReleaseReport, Fault> {
         if reason.trim().is_empty() {
             return Err(Fault::usage("`--reason` is empty").with_help("say why: it is kept in the audit"));
         }
         let store = self.store()?;
+        let mut released = Vec::new();
         if store.states(&self.scope()).await?.is_some() {
             for lock in self.locks().await?.locks {
                 let stage = StageName::from(lock.stage);
                 let key = LockKey { scope: self.scope(), stage: stage.clone() };
-                store.break_lock(&key, self.note(&stage, &format!("lock released: {reason}"))?).await?;
+                let note = self.note(&stage, &format!("lock released: {reason}"))?;
+                let (owner, host) = match store.break_lock(&key, note).await? {
+                    Some(Holder { owner, .. }) => (Some(owner.operator), Some(owner.host)),
+                    None => (None, None),
+                };
+                released.push(ReleasedLock { stage: stage.to_string(), owner, host });
             }
         }
-        self.locks().await
+        Ok(ReleaseReport { released, locks: self.locks().await?.locks })
     }
 
     /// A note about a stage: an entry without a state, whose change is `-`.
