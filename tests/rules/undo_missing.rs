@@ -156,3 +156,15 @@ fn what_waits_for_a_missing_change_that_stays_says_so() {
     let outcome = project.json("apply --allow-undo").exits(1);
     assert!(outcome.of("c", "reason").contains("could not be taken back"), "{outcome}");
 }
+
+#[test]
+fn an_allowance_that_no_policy_makes_use_of_is_remarked() {
+    let project = Project::shared();
+    table(&project, "changes/_0001__A", "a");
+    for line in ["plan --allow-undo", "apply --allow-undo", "apply --allow-undo"] {
+        let outcome = project.run(line).exits(0);
+        assert!(outcome.stderr.contains("`--allow-undo` has no effect"), "{outcome}");
+    }
+    project.configure("policy: { on-missing: undo }");
+    assert!(!project.run("apply --allow-undo").exits(0).stderr.contains("no effect"));
+}

@@ -42,7 +42,7 @@ pub use builder::Builder;
 use looked::Looked;
 
 use crate::clock::now;
-use crate::config::Config;
+use crate::config::{Config, StageConfig};
 use crate::load::{self, Changes};
 use crate::lock::Leases;
 use crate::observer::{Event, Observer};
@@ -250,10 +250,23 @@ impl Sandpiper {
         select: &Select,
         patience: Patience,
     ) -> Result<(Opened, Selection, Plan), Fault> {
-        let opened = looked.opened(self, patience).await?;
+        let mut opened = looked.opened(self, patience).await?;
+        opened.warnings.extend(self.idle_allowance(select));
         let selection = self.selection(select, &opened.changes)?;
         let plan = self.plan_of(&opened, &selection)?;
         Ok((opened, selection, plan))
+    }
+
+    /// That `--allow-undo` allows nothing, where no policy makes use of it.
+    fn idle_allowance(&self, select: &Select) -> Option<Problem> {
+        let undoes = |stage: &StageConfig| stage.policies.on_missing == Reaction::Undo;
+        (select.allow_undo && !self.config.stages.iter().any(undoes)).then(|| {
+            Problem::warning(
+                "usage",
+                "`--allow-undo` has no effect: no stage has the policy `on-missing: undo`",
+            )
+            .help("set `policy: { on-missing: undo }` in the configuration, or leave `--allow-undo` out")
+        })
     }
 
     fn announce(&self, opened: &Opened) {
