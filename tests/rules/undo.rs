@@ -113,6 +113,28 @@ fn what_is_not_applied_or_not_known_is_refused() {
 }
 
 #[test]
+fn what_lies_below_a_change_without_rollback_is_told_a_way_that_works() {
+    let project = Project::shared();
+    table(&project, "changes/_0001__A", "a");
+    project.sql("changes/_0002__B", "b", "CREATE TABLE b (n INTEGER);");
+    table(&project, "changes/_0003__C", "c");
+    project.applied();
+    let refused = project.json("undo a").exits(2);
+    assert!(refused.text("/error/message").contains("`b` has no `rollback`"), "{refused}");
+    let help = refused.text("/error/help");
+    assert!(
+        help.contains("`sandpiper undo a --only`") && !help.contains("then `sandpiper undo a`"),
+        "{help}"
+    );
+    let refused = project.json("undo --to a").exits(2);
+    assert_eq!(refused.error(), "change::no-rollback");
+    assert!(refused.text("/error/problems/0/help").contains("`sandpiper undo c --only`"), "{refused}");
+    project.json("undo c --only").exits(0);
+    project.json("undo a --only").exits(0);
+    assert_eq!(project.tables(), ["b"]);
+}
+
+#[test]
 fn a_dry_run_shows_it_and_does_nothing() {
     let project = three(Project::marked());
     let before = project.json("audit list --history").exits(0).at("/entries");

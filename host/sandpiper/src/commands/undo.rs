@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use sandpiper_engine::change::ChangeId;
-use sandpiper_engine::fault::Fault;
+use sandpiper_engine::fault::{Fault, Problem};
 use sandpiper_engine::plan::{Answers, Deviation, DeviationKind, Plan, PlannedStage};
 use sandpiper_engine::policy::Reaction;
 use sandpiper_engine::recovery::{self, Decision, Verdict};
 use sandpiper_engine::scope::StageName;
+use sandpiper_engine::state::States;
 use sandpiper_engine::undo::{self, Action, Planned, Selection, SelectionError, What};
 
 use super::apply::on_a_thread;
@@ -139,6 +140,13 @@ impl Sandpiper {
                     (What::These(_), SelectionError::BelowLater { change, later }) => {
                         missing_below(change, later)
                     }
+                    (_, SelectionError::BelowLater { change, later }) => {
+                        let stuck = without_rollback(opened, &states, change);
+                        stuck.map_or_else(
+                            || selection_fault(&error, stages),
+                            |stuck| below_what_stays(change, later, &stuck),
+                        )
+                    }
                     _ => selection_fault(&error, stages),
                 }
             })
@@ -170,7 +178,8 @@ impl Sandpiper {
             }
         }
         if !problems.is_empty() {
-            return Err(Fault::from_problems(problems));
+            let others = prepared.keys().next().filter(|_| !matches!(selection.what, What::These(_)));
+            return Err(Fault::from_problems(with_the_others(problems, others)));
         }
         let plan = plan(&answers)?;
         Ok(Chosen { plan, selection, prepared, templates })
@@ -333,6 +342,44 @@ fn missing_below(change: &ChangeId, later: &ChangeId) -> Fault {
         "put the file of `{change}` back; or take both back yourself: `sandpiper undo --to {change}`, then `sandpiper undo \
          {change}`; or this one alone: `sandpiper undo {change} --only`"
     ))
+}
+
+/// A change that was applied later in the same stage than this one, and has no `rollback` in its file.
+fn without_rollback(opened: &Opened, states: &States, below: &ChangeId) -> Option<ChangeId> {
+    let below = states.get(below)?;
+    let since = below.applied.as_ref()?.sequence;
+    let later = states.values().filter(|state| {
+        state.stage == below.stage && state.applied.as_ref().is_some_and(|applied| applied.sequence > since)
+    });
+    let mut ids = later.map(|state| &state.change_id);
+    let has_none = |id: &&ChangeId| {
+        let item = opened.changes.item(id);
+        let data = item.and_then(|item| item.file.data(&opened.changes.config)?.ok());
+        data.is_some_and(|data| data.steps.iter().all(|step| step.rollback.is_none()))
+    };
+    ids.find(has_none).cloned()
+}
+
+/// What is selected lies below a change that cannot be taken back: the usual advice would not work.
+fn below_what_stays(change: &ChangeId, later: &ChangeId, stuck: &ChangeId) -> Fault {
+    Fault::usage(format!(
+        "change `{change}` lies below `{later}`, which was applied later in its stage and may build on it; and \
+         `{stuck}` has no `rollback`"
+    ))
+    .with_help(format!(
+        "take this one alone back: `sandpiper undo {change} --only`; or write a new change that takes back what both did; \
+         or write the `rollback` into the file of `{stuck}`, then run `sandpiper undo --to {change} --working-copy`"
+    ))
+}
+
+/// Where changes cannot be taken back, that others can: one by one.
+fn with_the_others(mut problems: Vec<Problem>, other: Option<&ChangeId>) -> Vec<Problem> {
+    let Some(other) = other else { return problems };
+    for problem in problems.iter_mut().filter(|problem| problem.code == "change::no-rollback") {
+        let help = problem.help.take().unwrap_or_default();
+        problem.help = Some(format!("{help}; another alone: `sandpiper undo {other} --only`"));
+    }
+    problems
 }
 
 fn is_to_be_undone(deviation: &Deviation) -> bool {
