@@ -73,3 +73,19 @@ fn the_environment_is_part_of_the_scope() {
     assert_eq!(project.json("audit list").exits(0).text("/entries/0/environment"), "default");
     assert_eq!(project.rows("SELECT count(*) FROM a"), ["2"]);
 }
+
+#[test]
+fn a_variable_that_nothing_names_is_refused() {
+    let project = Project::shared();
+    project.configure("variables: { region: eu }");
+    project.sql("changes/_0001__A", "a", "CREATE TABLE a (v TEXT);");
+    for line in ["apply", "plan", "status", "validate", "audit list"] {
+        let refused = project.json(&format!("{line} --set regoin=us")).exits(2);
+        assert_eq!(refused.error(), "usage", "{refused}");
+        assert!(refused.text("/error/help").contains("`region`"), "{refused}");
+    }
+    let reserved = project.json("apply --set environment=test").exits(2);
+    assert!(reserved.text("/error/help").contains("--environment"), "{reserved}");
+    assert!(!project.has("target.db"));
+    project.json("apply --set region=us").exits(0);
+}

@@ -135,8 +135,10 @@ impl Builder {
                 ConfigFile::of_folder(folder, self.overrides.clone())
             }
         };
-        let config = file.and_then(|file| file.resolve(None, &secrets)).map_err(Fault::from_problems);
-        let config = config.map_err(|fault| secrets.redact_fault(fault))?;
+        let resolved = file.and_then(|file| Ok((file.resolve(None, &secrets)?, file)));
+        let (config, file) =
+            resolved.map_err(|problems| secrets.redact_fault(Fault::from_problems(problems)))?;
+        file.check_given(&config)?;
         refuse_what_is_not_there(&config)?;
         if let Some(stage) = &self.stage {
             config.stage(stage)?;

@@ -152,6 +152,16 @@ impl ConfigFile {
         Ok(Self { folder, shown_folder, document, overrides, env })
     }
 
+    /// What the command line says.
+    pub(super) fn overrides(&self) -> &Overrides {
+        &self.overrides
+    }
+
+    /// Its text; nothing where there is no file.
+    pub(super) fn text(&self) -> &str {
+        self.document.as_ref().map_or("", |document| &document.text)
+    }
+
     /// The same configuration, with other variables of the process: for tests and embedding.
     #[must_use]
     pub fn with_environment(mut self, env: Environment) -> Self {

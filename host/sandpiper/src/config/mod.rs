@@ -6,6 +6,7 @@
 mod condition;
 mod context;
 mod file;
+mod given;
 mod interpolate;
 mod limits;
 mod reader;
