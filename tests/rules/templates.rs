@@ -47,8 +47,11 @@ fn a_template_that_is_not_there_or_no_plugin_is_a_problem() {
 #[test]
 fn a_change_that_does_nothing_is_applied_and_warned_of() {
     let project = Project::shared();
-    project.run("new AddStatus").exits(0);
-    project.run("new AddNote --language yaml").exits(0);
+    project.sql("changes/_0001__AddStatus", "add-status", "-- apply\n-- later\n-- rollback\n");
+    project.write(
+        "changes/_0002__AddNote.yaml",
+        "id: add-note\nauthor: t\ntarget-system: target\napply: \"-- later\"\n",
+    );
     for line in ["validate", "plan", "apply"] {
         let outcome = project.json(line).exits(0);
         let said = outcome.stdout.matches("does nothing").count();
@@ -60,4 +63,22 @@ fn a_change_that_does_nothing_is_applied_and_warned_of() {
     project.sql("changes/_0004__D", "d", "-- apply\nSELECT 1;\n-- rollback\n");
     let outcome = project.applied();
     assert!(!outcome.stdout.contains("does nothing"), "{outcome}");
+}
+
+#[test]
+fn what_new_made_is_not_applied_before_somebody_wrote_into_it() {
+    let project = Project::shared();
+    project.run("new AddStatus").exits(0);
+    project.run("new AddNote --language yaml").exits(0);
+    for line in ["validate", "plan", "apply"] {
+        let outcome = project.json(line).exits(2);
+        assert_eq!(outcome.at("/error/problems").as_array().unwrap().len(), 2, "{outcome}");
+        assert!(outcome.stdout.contains("changes/_0001__AddStatus.sql"), "{outcome}");
+    }
+    assert!(!project.has("target.db"));
+    for file in ["changes/_0001__AddStatus.sql", "changes/_0002__AddNote.yaml"] {
+        let text = project.read(file).replace("-- apply\n", "-- apply\nSELECT 1;\n");
+        project.write(file, text.replace("  -- what applies it", "  SELECT 1;"));
+    }
+    assert_eq!(project.applied().counts(), [2, 0, 0, 0, 0]);
 }

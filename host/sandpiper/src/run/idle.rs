@@ -1,4 +1,4 @@
-//! Changes that do nothing: what `sandpiper new` makes, for as long as nobody wrote into it.
+//! Changes that do nothing, for all that applies them are comments.
 
 use sandpiper_engine::fault::{Place, Problem};
 use sandpiper_sql_syntax::{Dialect, split};

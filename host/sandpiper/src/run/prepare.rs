@@ -17,6 +17,7 @@ use crate::load::{self, Item};
 use crate::project::{DataChange, Payload};
 use crate::run::ready::{DataProgram, Program, Ready};
 use crate::run::undo::archive::ARCHIVE;
+use crate::scaffold::is_untouched;
 use crate::systems::Systems;
 use crate::templates::{Template, Templates};
 
@@ -39,6 +40,15 @@ impl Preparing<'_> {
     ///
     /// Everything that is wrong with it.
     pub(crate) async fn ready(&self, change: &Change, item: &Item) -> Result<Ready, Vec<Problem>> {
+        let shown = item.file.shown.as_str();
+        if is_untouched(change, shown.rsplit('.').next().unwrap_or_default()) {
+            let message =
+                format!("change `{}` is still as `sandpiper new` made it: it does nothing", change.id);
+            let problem = Problem::error("change::syntax", message).at(Place::file(shown));
+            return Err(vec![
+                problem.help("write into the file what applies it; or remove the file, if it is not needed"),
+            ]);
+        }
         self.for_part(change, item, Part::Apply, None).await
     }
 

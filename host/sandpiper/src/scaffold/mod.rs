@@ -4,6 +4,7 @@ mod init;
 mod new;
 
 pub use init::init;
+pub(crate) use new::is_untouched;
 pub use new::{Language, NewChange, new_change};
 
 use serde::Serialize;

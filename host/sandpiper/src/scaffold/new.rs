@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use sandpiper_engine::change::Change;
+use sandpiper_engine::digest::Digest;
 use sandpiper_engine::fault::Fault;
 use sandpiper_engine::file_name::{Classified, Order, classify};
 use sandpiper_engine::suggest::nearest;
@@ -148,6 +150,21 @@ fn next_order(taken: &BTreeSet<Order>) -> String {
         }
         Err(_) => format!("{last}_1"),
     }
+}
+
+/// Whether a file is still what [`new_change`] made: nobody wrote into it what it does.
+pub(crate) fn is_untouched(change: &Change, extension: &str) -> bool {
+    let details = Details {
+        id: change.id.to_string(),
+        author: change.author.to_string(),
+        target_system: change.target_system.to_string(),
+    };
+    let made = match extension {
+        "sql" => details.sql(),
+        "yaml" => details.yaml(),
+        _ => return false,
+    };
+    Digest::of(made.as_bytes()) == change.digest
 }
 
 struct Details {
