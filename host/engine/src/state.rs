@@ -139,11 +139,7 @@ impl ChangeState {
     /// The number of the attempt that comes next.
     pub fn next_attempt(&self) -> u32 {
         match self.state {
-            State::Applied
-            | State::MarkedApplied
-            | State::Baselined
-            | State::Undone
-            | State::MarkedRolledBack => 1,
+            State::Applied | State::MarkedApplied | State::Baselined | State::Undone => 1,
             _ => self.attempt.saturating_add(1),
         }
     }
@@ -271,5 +267,6 @@ mod tests {
         assert_eq!(after(&[State::Applied]).next_attempt(), 1);
         assert_eq!(after(&[State::Started]).next_attempt(), 2);
         assert_eq!(after(&[State::Failed, State::RolledBack]).next_attempt(), 2);
+        assert_eq!(after(&[State::Failed, State::MarkedRolledBack]).next_attempt(), 2);
     }
 }
