@@ -137,8 +137,8 @@ impl Output {
             let warnings = finished.warnings.iter().filter(untold);
             printed.before = warnings.map(|warning| fault::problem(warning, 0, errors)).collect();
             if finished.error.is_none() || !body.is_empty() {
-                let view =
-                    View { palette: self.palette(io::stdout().is_terminal()), verbose: self.verbose > 0 };
+                let terminal = io::stdout().is_terminal();
+                let view = View { palette: self.palette(terminal), verbose: self.verbose > 0, terminal };
                 printed.result = body.text(view);
             }
         }

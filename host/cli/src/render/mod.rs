@@ -17,6 +17,8 @@ pub(crate) mod table;
 pub(crate) mod undo;
 pub(crate) mod validate;
 
+use std::borrow::Cow;
+
 use sandpiper::engine::fault::{Fault, Problem};
 use serde::Serialize;
 
@@ -29,6 +31,25 @@ pub(crate) struct View {
     pub(crate) palette: Palette,
     /// Whether to show also what was left alone.
     pub(crate) verbose: bool,
+    /// Whether it is a terminal, on which long names are shortened so that a row stays one line.
+    pub(crate) terminal: bool,
+}
+
+/// How long a name may be on a terminal, in characters.
+const MOST_OF_A_NAME: usize = 40;
+
+impl View {
+    /// A name as it is shown: on a terminal one that is very long without its middle, for its ends tell it apart.
+    pub(crate) fn name(self, name: &str) -> Cow<'_, str> {
+        let length = name.chars().count();
+        if !self.terminal || length <= MOST_OF_A_NAME {
+            return Cow::Borrowed(name);
+        }
+        let half = MOST_OF_A_NAME / 2;
+        let begin: String = name.chars().take(half).collect();
+        let end: String = name.chars().skip(length - half + 1).collect();
+        Cow::Owned(format!("{begin}…{end}"))
+    }
 }
 
 /// The result of a command, for programs by its fields and for people by its text.
@@ -61,5 +82,20 @@ impl Body for Nothing {
 
     fn is_empty(&self) -> bool {
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn very_long_names_lose_their_middle_on_a_terminal_and_nowhere_else() {
+        let long = format!("{}ö-end", "a".repeat(250));
+        let terminal = View { terminal: true, ..View::default() };
+        let shown = terminal.name(&long);
+        assert!(shown.chars().count() == MOST_OF_A_NAME && shown.ends_with("aö-end"), "{shown}");
+        assert_eq!(terminal.name("add-status"), "add-status");
+        assert_eq!(View::default().name(&long), long);
     }
 }

@@ -20,7 +20,7 @@ impl Body for PlanReport {
             let atomic = if stage.atomic { " (atomic)" } else { "" };
             table.line(format!("  {}{atomic}", view.palette.paint(Ink::Head, &clean(&stage.name))));
             for it in changes {
-                change(&mut table, it);
+                change(&mut table, it, view);
                 if let Some(seen) = &it.preview {
                     preview::lines(&mut table, seen, view);
                 }
@@ -78,7 +78,7 @@ fn summary(report: &PlanReport) -> String {
     shown.collect::<Vec<_>>().join(", ")
 }
 
-fn change(table: &mut Table, change: &PlanChange) {
+fn change(table: &mut Table, change: &PlanChange, view: View) {
     let (mark, words, ink) = match change.action {
         PlanAction::Apply => ("+", "apply", Ink::Good),
         PlanAction::Skip => ("✓", "skip", Ink::Faint),
@@ -96,8 +96,8 @@ fn change(table: &mut Table, change: &PlanChange) {
         4,
         vec![
             Cell::mark(mark).ink(ink),
-            Cell::new(format!("{} {}", change.order, change.name)),
-            Cell::new(&change.id).ink(Ink::Faint),
+            Cell::new(format!("{} {}", change.order, view.name(&change.name))),
+            Cell::new(view.name(&change.id)).ink(Ink::Faint),
             Cell::new(words).ink(ink),
             Cell::new(change.mode.map_or("", |mode| mode.as_str())),
             Cell::new(&change.target_system).ink(Ink::Faint),

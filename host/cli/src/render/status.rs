@@ -13,7 +13,7 @@ impl Body for StatusReport {
         for stage in &self.stages {
             table.line(format!("  {}", view.palette.paint(Ink::Head, &clean(&stage.name))));
             for it in &stage.changes {
-                change(&mut table, it);
+                change(&mut table, it, view);
             }
         }
         let changes = self.stages.iter().map(|stage| stage.changes.len()).sum();
@@ -51,7 +51,7 @@ fn drifted(drift: &[Drift], palette: Palette) -> String {
     format!("drift: by the audit applied, but by its `verify`\n{lines}")
 }
 
-fn change(table: &mut Table, change: &StatusChange) {
+fn change(table: &mut Table, change: &StatusChange, view: View) {
     let (mark, ink) = if change.blocked { ("✗", Ink::Bad) } else { mark(change.state) };
     let untried = if change.excluded { "left out" } else { "pending" };
     let words = change.state.map_or_else(|| untried.to_owned(), state);
@@ -67,8 +67,8 @@ fn change(table: &mut Table, change: &StatusChange) {
         4,
         vec![
             Cell::mark(mark).ink(ink),
-            Cell::new(format!("{} {}", change.order, change.name)),
-            Cell::new(&change.id).ink(Ink::Faint),
+            Cell::new(format!("{} {}", change.order, view.name(&change.name))),
+            Cell::new(view.name(&change.id)).ink(Ink::Faint),
             Cell::new(words).ink(ink),
             Cell::new(change.applied_at.map(time).unwrap_or_default()),
             Cell::new(change.duration_ms.map(duration).unwrap_or_default()).right(),
