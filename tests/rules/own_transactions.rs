@@ -33,6 +33,7 @@ fn what_is_left_open_is_rolled_back_and_is_not_finished() {
             let error = outcome.at("/error");
             assert_eq!((&error["code"], &error["effect"]), (&"change::failed".into(), &"unknown".into()));
             assert!(error["message"].as_str().unwrap().contains("left a transaction open"), "{outcome}");
+            assert_eq!(error["line"], 3, "where it begins: {outcome}");
             assert_eq!(project.history("a"), ["started", "failed"]);
             assert_eq!(project.rows("SELECT count(*) FROM t"), ["0"]);
             let issue = project.json("issue show a").exits(0).at("/issues/0");
@@ -77,4 +78,23 @@ fn a_rollback_that_fails_inside_of_a_transaction_of_its_own_does_not_keep_the_ot
         let issue = project.json("issue show a").exits(0);
         assert_eq!(issue.at("/issues/0/last_step"), 2, "{issue}");
     }
+}
+
+#[test]
+fn what_only_the_host_sees_go_wrong_is_told_with_the_line_of_its_statement() {
+    let project = Project::new(SHARED);
+    let twice = "CREATE TABLE t (id INTEGER PRIMARY KEY);\nINSERT INTO t VALUES (1);\n-- INSERT OR ROLLBACK\n\
+                 INSERT OR ROLLBACK INTO t VALUES (1);\nSELECT 1;";
+    project.sql("changes/_0001__A", "a", twice);
+    let outcome = project.json("apply");
+    assert_eq!(
+        (outcome.error().as_str(), outcome.at("/error/line")),
+        ("change::transaction-ended", 5.into())
+    );
+    let project = Project::new(SHARED);
+    project.configure("limits: { deadline: 1s }");
+    let endless = "WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT count(*) FROM c;";
+    project.sql("changes/_0001__A", "a", &format!("CREATE TABLE t (id INTEGER);\n{endless}\nSELECT 1;"));
+    let outcome = project.json("apply").exits(1);
+    assert_eq!((outcome.error().as_str(), outcome.at("/error/line")), ("change::deadline", 3.into()));
 }

@@ -23,6 +23,8 @@ pub(crate) struct Recorder {
     /// The systems whose values are kept with their calls.
     in_full: BTreeSet<SystemName>,
     calls: Mutex<Calls>,
+    /// The statement that was sent last to the target system, as it was sent.
+    last: Mutex<String>,
 }
 
 impl Recorder {
@@ -30,7 +32,7 @@ impl Recorder {
     pub(crate) fn new(config: &Config, secrets: Secrets, target: SystemName) -> Self {
         let in_full = config.systems.iter().filter(|system| system.record_full);
         let in_full = in_full.map(|system| system.name.clone()).collect();
-        Self { secrets, target, in_full, calls: Mutex::default() }
+        Self { secrets, target, in_full, calls: Mutex::default(), last: Mutex::default() }
     }
 
     /// The calls so far.
@@ -38,8 +40,18 @@ impl Recorder {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The statement that was sent last to the target system: for the place of what went wrong, never to be shown.
+    pub(crate) fn last_statement(&self) -> String {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Records a call.
     pub(crate) fn record(&self, call: &HandleCall<'_>) {
+        if call.system.is_none() {
+            let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+            last.clear();
+            last.push_str(call.statement);
+        }
         // What is only counted need not be looked at.
         if self.calls().is_cut() {
             self.calls().push(RecordedCall::default());
@@ -187,6 +199,7 @@ mod tests {
             target: "db".into(),
             in_full: in_full.iter().map(|name| SystemName::from(*name)).collect(),
             calls: Mutex::default(),
+            last: Mutex::default(),
         }
     }
 

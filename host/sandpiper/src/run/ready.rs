@@ -12,6 +12,7 @@ use sandpiper_engine::scope::SystemName;
 use sandpiper_runtime::Component;
 use sandpiper_runtime::guest::{Action, Call, PayloadPlace, Step};
 use sandpiper_runtime::target::{Target, TargetError};
+use sandpiper_sql_syntax::{Dialect, Statement, split};
 
 use crate::project::Payload;
 
@@ -145,6 +146,23 @@ impl Ready {
     pub(crate) fn locate(&self, call: &Call, place: &PayloadPlace) -> Option<Place> {
         let (Program::Data(data), Call::Step(step)) = (&self.program, call) else { return None };
         Some(data.payload(step)?.locate(&place.pointer, place.offset.map(|offset| offset as usize)))
+    }
+
+    /// Where the one statement stands in the file that is `meant`; nothing where that are several.
+    pub(crate) fn locate_statement(
+        &self,
+        call: &Call,
+        meant: impl Fn(&Statement<'_>) -> bool,
+    ) -> Option<Place> {
+        let (Program::Data(data), Call::Step(step)) = (&self.program, call) else { return None };
+        let payload = data.payload(step)?;
+        let text: String = serde_json::from_str(payload.json()).ok()?;
+        let statements = split(&text, Dialect::from_kind(&data.target_kind)).ok()?;
+        let mut found = statements.iter().filter(|statement| meant(statement));
+        match (found.next(), found.next()) {
+            (Some(statement), None) => Some(payload.locate("", Some(statement.offset))),
+            _ => None,
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use sandpiper_engine::store::AppendError;
 use sandpiper_runtime::guest::{Call, CallError};
 use sandpiper_runtime::stop::StopReason;
 use sandpiper_runtime::target::TargetError;
+use sandpiper_sql_syntax::{Dialect, Statement, TransactionUse, classify};
 
 use super::Running;
 use crate::run::ready::Ready;
@@ -14,8 +15,9 @@ impl Running<'_> {
     /// What an error of a call means for the attempt.
     pub(super) fn failed(&self, call: &Call, error: CallError) -> Outcome<Fault> {
         let effect = if self.ready.mode.is_transactional() { Effect::None } else { Effect::Unknown };
+        let at = self.statement_of(call, &error);
         match error {
-            CallError::TransactionEnded(message) => Outcome::Ended(self.ended(&message)),
+            CallError::TransactionEnded(message) => Outcome::Ended(self.ended(&message).with_place(at)),
             CallError::Stopped(StopReason::LeaseLost) => Outcome::LeaseLost(self.lost()),
             CallError::Unusable(_) => Outcome::Precondition(call_fault(self.ready, call, error)),
             CallError::Precondition(_) => {
@@ -32,9 +34,29 @@ impl Running<'_> {
                 Outcome::Precondition(fault.with_transience(self.transient).with_place(self.file()))
             }
             error => {
-                let fault = call_fault(self.ready, call, error).with_effect(effect);
+                let fault = call_fault(self.ready, call, error).with_effect(effect).with_place(at);
                 Outcome::Failed(fault.with_transience(self.transient))
             }
+        }
+    }
+
+    /// Where the statement stands that an error of the host's is about, which its template does not see.
+    fn statement_of(&self, call: &Call, error: &CallError) -> Option<Place> {
+        match error {
+            CallError::TransactionEnded(_) | CallError::Stopped(StopReason::Deadline) => {
+                let last = self.recorder.last_statement();
+                let is_last = |it: &Statement<'_>| it.text == last || it.terminated == last;
+                self.ready.locate_statement(call, is_last)
+            }
+            CallError::LeftOpen => {
+                let dialect = Dialect::from_kind(self.ready.target.kind());
+                let begins = |it: &Statement<'_>| {
+                    let own = classify(it.text, dialect).transaction;
+                    matches!(own, TransactionUse::Begins | TransactionUse::Savepoint)
+                };
+                self.ready.locate_statement(call, begins)
+            }
+            _ => None,
         }
     }
 
