@@ -40,7 +40,8 @@ fn outside(stage: &str, ready: &Ready, item: &Item) -> Option<Problem> {
         format!("change `{id}` cannot be part of the atomic stage `{stage}`: {why}"),
     );
     Some(problem.at(place.unwrap_or_else(|| Place::file(item.file.shown.as_str()))).help(
-        "move it to a stage of its own, which may stand `after` this one or before it, or take `atomic` out",
+        "move it to a stage of its own, which may stand `after` this one or before it, or take `atomic` out; where it is \
+         applied already, `apply` leaves it alone and goes on",
     ))
 }
 
