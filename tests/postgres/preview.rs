@@ -60,9 +60,9 @@ fn what_a_change_leaves_in_its_session_does_not_reach_the_next() {
     project.sql(
         "changes/_0002__B",
         "b",
-        "CREATE TEMPORARY TABLE kept (id int);\nPREPARE one AS SELECT 1;\nSET statement_timeout = 1;",
+        "CREATE TEMPORARY TABLE kept (id int);\nPREPARE one AS SELECT 1;\nSET statement_timeout = 200;",
     );
-    project.sql("changes/_0003__C", "c", "CREATE TABLE c (id int);\nCREATE TEMPORARY TABLE kept (id int);\nPREPARE one AS SELECT 1;\nSELECT pg_sleep(0.1);");
+    project.sql("changes/_0003__C", "c", "CREATE TABLE c (id int);\nCREATE TEMPORARY TABLE kept (id int);\nPREPARE one AS SELECT 1;\nSELECT pg_sleep(0.4);");
     let preview = project.json("plan --preview").exits(0);
     passed(&preview, &["a", "b", "c"]);
     project.applied();
