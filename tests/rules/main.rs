@@ -14,6 +14,8 @@ mod deviations;
 mod direct;
 mod doctor;
 mod drift;
+mod events;
+mod exec;
 mod exit_codes;
 mod flamingock;
 mod going_on;
