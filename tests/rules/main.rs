@@ -29,6 +29,7 @@ mod preview;
 mod resolve;
 mod retry;
 mod secrets;
+mod serve;
 mod stages;
 mod statements;
 mod systems;

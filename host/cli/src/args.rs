@@ -11,7 +11,7 @@ pub(crate) use self::audit::AuditCommand;
 pub(crate) use self::global::{Colors, Format, Global, assignment};
 pub(crate) use self::issue::{Found, IssueCommand};
 pub(crate) use self::lock::LockCommand;
-pub(crate) use self::running::Exec;
+pub(crate) use self::running::{Exec, Serve};
 pub(crate) use self::selection::{Selection, Taken, Waits};
 
 mod audit;
@@ -151,6 +151,16 @@ Examples:
   sandpiper exec --wait 60s -- node server.js
   sandpiper exec --start-anyway -- ./server      start it whatever became of the changes")]
     Exec(Exec),
+    /// Apply, then tell of the changes over HTTP: health, metrics, status
+    #[command(after_long_help = "\
+Paths: /healthz /readyz /metrics /v1/status /v1/audit /v1/plan /v1/openapi.json
+
+Examples:
+  sandpiper serve                                a sidecar, on 127.0.0.1:8080
+  sandpiper serve --wait 60s --watch             apply again when files change
+  sandpiper serve --no-apply                     only tell
+  sandpiper serve --listen 0.0.0.0:8080 --token-file /run/secrets/token")]
+    Serve(Serve),
     /// Take applied changes back, newest first
     #[command(after_long_help = "\
 What runs is what was applied: the archive of the audit store has it, also when the file is gone.
@@ -258,6 +268,7 @@ impl Command {
         let waits = match self {
             Self::Plan { waits, .. } | Self::Apply { waits, .. } | Self::Status { waits, .. } => waits.wait,
             Self::Exec(exec) => exec.waits.wait,
+            Self::Serve(serve) => serve.waits.wait,
             _ => None,
         };
         waits.unwrap_or_default()

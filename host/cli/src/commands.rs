@@ -25,6 +25,7 @@ use crate::output::Output;
 use crate::render::Body;
 use crate::render::audit::{Accepted, Written};
 use crate::render::issue::IssueDetails;
+use crate::serve::Server;
 use crate::signals::StopOnSignal;
 use crate::watch::Watch;
 
@@ -70,6 +71,11 @@ pub(crate) fn run(arguments: Arguments, output: &Output, panics: &Panics) -> u8 
             }
         }
         Command::Exec(exec) => exec::run(session, global, exec),
+        Command::Serve(serve) => {
+            let project = configured(global, None).wait(session.wait);
+            let observers = session.watch.iter().map(|watch| Arc::clone(watch) as Arc<dyn Observer>);
+            Server { project, observers: observers.collect(), output, panics }.run(&serve)
+        }
         Command::Undo { taken, only, dry_run, working_copy } => match undo(taken, only, working_copy) {
             Ok(undo) if dry_run => session.with(global, None, async |project| project.undo_plan(&undo).await),
             Ok(undo) => session.with(global, None, async |project| project.undo(&undo).await),
