@@ -33,7 +33,7 @@ fn the_command_inherits_no_file_no_handler_and_the_environment_as_it_was() {
     for file in ["target.db", ".sandpiper", "socket:", "anon_inode"] {
         assert!(!files.stdout.contains(file), "{file} is open in\n{files}");
     }
-    assert_eq!(project.run("exec --set x=y -- printenv GREETING").exits(0).stdout, "hello\n");
+    assert_eq!(project.run("exec -- printenv GREETING").exits(0).stdout, "hello\n");
     let signals = |status: &str| -> Vec<u64> {
         let masks = status.lines().filter(|line| {
             line.starts_with("SigBlk") || line.starts_with("SigIgn") || line.starts_with("SigCgt")
