@@ -11,12 +11,14 @@ pub(crate) use self::audit::AuditCommand;
 pub(crate) use self::global::{Colors, Format, Global, assignment};
 pub(crate) use self::issue::{Found, IssueCommand};
 pub(crate) use self::lock::LockCommand;
+pub(crate) use self::running::{Exec, Serve};
 pub(crate) use self::selection::{Selection, Taken, Waits};
 
 mod audit;
 mod global;
 mod issue;
 mod lock;
+mod running;
 mod selection;
 
 /// All that was given on the command line.
@@ -133,9 +135,32 @@ Examples:
         /// Take back what has no file any more, where the policy is `on-missing: undo`
         #[arg(long)]
         allow_undo: bool,
+        /// Write what happens as lines of JSON, at the end of this file; `-`: to standard output
+        #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
+        events: Option<PathBuf>,
         #[command(flatten)]
         waits: Waits,
     },
+    /// Apply, then become a command: the entry point of a container
+    #[command(after_long_help = "\
+The command takes the place of this process: its signals and its exit code are its own. When applying fails, it does
+not start, and the exit code is that of `apply`. What is printed before goes to standard error.
+
+Examples:
+  sandpiper exec -- ./server --port 80
+  sandpiper exec --wait 60s -- node server.js
+  sandpiper exec --start-anyway -- ./server      start it whatever became of the changes")]
+    Exec(Exec),
+    /// Apply, then tell of the changes over HTTP: health, metrics, status
+    #[command(after_long_help = "\
+Paths: /healthz /readyz /metrics /v1/status /v1/audit /v1/plan /v1/openapi.json
+
+Examples:
+  sandpiper serve                                a sidecar, on 127.0.0.1:8080
+  sandpiper serve --wait 60s --watch             apply again when files change
+  sandpiper serve --no-apply                     only tell
+  sandpiper serve --listen 0.0.0.0:8080 --token-file /run/secrets/token")]
+    Serve(Serve),
     /// Take applied changes back, newest first
     #[command(after_long_help = "\
 What runs is what was applied: the archive of the audit store has it, also when the file is gone.
@@ -242,6 +267,8 @@ impl Command {
     pub(crate) fn wait(&self) -> Duration {
         let waits = match self {
             Self::Plan { waits, .. } | Self::Apply { waits, .. } | Self::Status { waits, .. } => waits.wait,
+            Self::Exec(exec) => exec.waits.wait,
+            Self::Serve(serve) => serve.waits.wait,
             _ => None,
         };
         waits.unwrap_or_default()

@@ -1,14 +1,18 @@
 //! Hands each command to the library, and its result to the output.
 
+mod exec;
 mod trail;
 
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::CommandFactory as _;
 use sandpiper::engine::fault::Fault;
-use sandpiper::observer::{Observer, Silent};
+use sandpiper::events::JsonLines;
+use sandpiper::observer::{Each, Observer};
 use sandpiper::report::{EntriesReport, Finished, ReleaseReport, UndoReport};
 use sandpiper::{Builder, Resolution, Sandpiper, Select, Stopper, Undo, UndoWhat};
 use tokio::runtime::Runtime;
@@ -21,6 +25,7 @@ use crate::output::Output;
 use crate::render::Body;
 use crate::render::audit::{Accepted, Written};
 use crate::render::issue::IssueDetails;
+use crate::serve::Server;
 use crate::signals::StopOnSignal;
 use crate::watch::Watch;
 
@@ -39,7 +44,8 @@ pub(crate) fn run(arguments: Arguments, output: &Output, panics: &Panics) -> u8 
     };
     let watch = (!output.quiet).then(|| Arc::new(Watch::new(output)));
     let wait = command.wait();
-    let session = Session { output, panics, runtime, watch, wait };
+    let session =
+        Session { output, panics, runtime, watch, wait, events: None, stopper: Stopper::new(), first: false };
     match command {
         Command::Init { directory } => session.init(&global, &directory),
         Command::New { name, language } => {
@@ -57,8 +63,18 @@ pub(crate) fn run(arguments: Arguments, output: &Output, panics: &Panics) -> u8 
                 (false, false) => project.plan(&select).await,
             })
         }
-        Command::Apply { directory, selection, dry_run, allow_undo, .. } => {
-            session.apply(global, directory, select(selection, allow_undo), dry_run)
+        Command::Apply { directory, selection, dry_run, allow_undo, events, .. } => {
+            let select = select(selection, allow_undo);
+            match events {
+                None => session.apply(global, directory, select, dry_run),
+                Some(file) => session.told(&file, |session| session.apply(global, directory, select, false)),
+            }
+        }
+        Command::Exec(exec) => exec::run(session, global, exec),
+        Command::Serve(serve) => {
+            let project = configured(global, None).wait(session.wait);
+            let observers = session.watch.iter().map(|watch| Arc::clone(watch) as Arc<dyn Observer>);
+            Server { project, observers: observers.collect(), output, panics }.run(&serve)
         }
         Command::Undo { taken, only, dry_run, working_copy } => match undo(taken, only, working_copy) {
             Ok(undo) if dry_run => session.with(global, None, async |project| project.undo_plan(&undo).await),
@@ -100,6 +116,12 @@ struct Session<'a> {
     runtime: Runtime,
     watch: Option<Arc<Watch>>,
     wait: Duration,
+    /// Who writes events for programs.
+    events: Option<Arc<JsonLines>>,
+    /// What signals ask to stop.
+    stopper: Stopper,
+    /// Whether the process may be the first of a container, so that signals are listened to from the start.
+    first: bool,
 }
 
 impl Session<'_> {
@@ -122,6 +144,21 @@ impl Session<'_> {
             return self.with(global, directory, async |project| project.apply(&select).await);
         }
         self.with(global, directory, async |project| project.apply_in_brief(&select).await)
+    }
+
+    /// Does the work while a file, or standard output, is told what happens.
+    fn told(mut self, file: &Path, work: impl FnOnce(&Session<'_>) -> u8) -> u8 {
+        let is_output = file == Path::new("-");
+        let beside = self.output.clone().beside();
+        // Lines and human text do not mix; a document is one more line.
+        let output = if is_output && beside.format == Format::Human { &beside } else { self.output };
+        match events(file, io::stdout()) {
+            Ok(events) => {
+                self.events = Some(Arc::new(events));
+                work(&Session { output, ..self })
+            }
+            Err(fault) => self.output.refuse(fault),
+        }
     }
 
     fn issue(&self, global: Global, command: IssueCommand) -> u8 {
@@ -158,33 +195,16 @@ impl Session<'_> {
     }
 
     fn builder(&self, global: Global, directory: Option<PathBuf>) -> Builder {
-        let observer: Arc<dyn Observer> = match &self.watch {
-            Some(watch) => Arc::clone(watch) as _,
-            None => Arc::new(Silent),
-        };
-        let stopper = Stopper::new();
-        let observer = Arc::new(StopOnSignal::new(observer, stopper.clone(), self.output.clone()));
-        let mut builder = Sandpiper::builder().cache(!global.no_cache).observer(observer).stopper(stopper);
-        builder = builder.wait(self.wait);
-        if let Some(file) = global.config {
-            builder = builder.config(file);
+        let mut observers: Vec<Arc<dyn Observer>> = Vec::new();
+        observers.extend(self.watch.iter().map(|watch| Arc::clone(watch) as Arc<dyn Observer>));
+        observers.extend(self.events.iter().map(|events| Arc::clone(events) as Arc<dyn Observer>));
+        let (observers, stopper) = (Arc::new(Each(observers)), self.stopper.clone());
+        let observer = StopOnSignal::new(observers, stopper.clone(), self.output.clone());
+        if self.first {
+            observer.listen();
         }
-        if let Some(folder) = directory {
-            builder = builder.directory(folder);
-        }
-        if let Some(name) = global.environment {
-            builder = builder.environment(name);
-        }
-        if let Some(name) = global.stage {
-            builder = builder.stage(name);
-        }
-        if let Some(name) = global.operator {
-            builder = builder.operator(name);
-        }
-        for (name, value) in global.set {
-            builder = builder.set(name, value);
-        }
-        builder
+        let builder = configured(global, directory).wait(self.wait);
+        builder.observer(Arc::new(observer)).stopper(stopper)
     }
 
     /// Does the work on a project whose configuration is sound, and prints what it gives.
@@ -218,6 +238,42 @@ impl Session<'_> {
         }
         self.output.finish(&finished.unwrap_or_else(Finished::refused))
     }
+}
+
+/// The project that the options name.
+fn configured(global: Global, directory: Option<PathBuf>) -> Builder {
+    let mut builder = Sandpiper::builder().cache(!global.no_cache);
+    if let Some(file) = global.config {
+        builder = builder.config(file);
+    }
+    if let Some(folder) = directory {
+        builder = builder.directory(folder);
+    }
+    if let Some(name) = global.environment {
+        builder = builder.environment(name);
+    }
+    if let Some(name) = global.stage {
+        builder = builder.stage(name);
+    }
+    if let Some(name) = global.operator {
+        builder = builder.operator(name);
+    }
+    for (name, value) in global.set {
+        builder = builder.set(name, value);
+    }
+    builder
+}
+
+/// Who writes events to a file, or where `-` stands for.
+fn events(file: &Path, output: impl io::Write + Send + 'static) -> Result<JsonLines, Fault> {
+    if file == Path::new("-") {
+        return Ok(JsonLines::new(output));
+    }
+    let opened = File::options().append(true).create(true).open(file);
+    opened.map(JsonLines::new).map_err(|error| {
+        Fault::usage(format!("events cannot be written to `{}`: {error}", file.display()))
+            .with_help("name a file that can be written, or `-` for standard output")
+    })
 }
 
 /// Who writes a new change.

@@ -7,6 +7,7 @@ mod document;
 mod output;
 mod render;
 mod scan;
+mod serve;
 mod signals;
 mod usage;
 mod watch;

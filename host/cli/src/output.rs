@@ -25,6 +25,8 @@ pub(crate) struct Output {
     /// How much more than usual.
     pub(crate) verbose: u8,
     colors: Colors,
+    /// Whether standard output is somebody else's, so that results go to standard error too.
+    is_beside: bool,
     /// Whether the one document of the process was printed, or is being printed: also a signal may end it.
     has_printed: Arc<AtomicBool>,
 }
@@ -46,6 +48,8 @@ impl Output {
             quiet: false,
             verbose: 0,
             colors: scan.color,
+            // Standard output belongs to the command that the process becomes.
+            is_beside: scan.command == "exec",
             has_printed: Arc::default(),
         }
     }
@@ -56,6 +60,12 @@ impl Output {
         (self.format, self.quiet, self.verbose, self.colors) =
             (global.format, global.quiet, global.verbose, global.color);
         self
+    }
+
+    /// The same for another result, which goes to standard error: standard output is for something else.
+    #[must_use]
+    pub(crate) fn beside(self) -> Self {
+        Self { is_beside: true, has_printed: Arc::default(), ..self }
     }
 
     /// The colours of standard error.
@@ -90,7 +100,10 @@ impl Output {
             Format::Human => self.human(finished),
         };
         write(&mut io::stderr().lock(), &printed.before);
-        let written = write(&mut io::stdout().lock(), &printed.result);
+        let written = match self.is_beside {
+            true => write(&mut io::stderr().lock(), &printed.result),
+            false => write(&mut io::stdout().lock(), &printed.result),
+        };
         write(&mut io::stderr().lock(), &printed.after);
         if written { code } else { unwritten(code) }
     }
@@ -137,7 +150,8 @@ impl Output {
             let warnings = finished.warnings.iter().filter(untold);
             printed.before = warnings.map(|warning| fault::problem(warning, 0, errors)).collect();
             if finished.error.is_none() || !body.is_empty() {
-                let terminal = io::stdout().is_terminal();
+                let terminal =
+                    if self.is_beside { io::stderr().is_terminal() } else { io::stdout().is_terminal() };
                 let view = View { palette: self.palette(terminal), verbose: self.verbose > 0, terminal };
                 printed.result = body.text(view);
             }

@@ -26,12 +26,17 @@ impl StopOnSignal {
     pub(crate) fn new(observer: Arc<dyn Observer>, stopper: Stopper, output: Output) -> Self {
         Self { observer, stopper, output, listening: Once::new() }
     }
+
+    /// Listens from now on: the first process of a container is not ended by a signal that nobody listens to.
+    pub(crate) fn listen(&self) {
+        self.listening.call_once(|| listen(self.stopper.clone(), self.output.clone()));
+    }
 }
 
 impl Observer for StopOnSignal {
     fn event(&self, event: &Event<'_>) {
         if matches!(event, Event::Locking { .. } | Event::Awaiting { .. } | Event::PreviewStarted { .. }) {
-            self.listening.call_once(|| listen(self.stopper.clone(), self.output.clone()));
+            self.listen();
         }
         self.observer.event(event);
     }

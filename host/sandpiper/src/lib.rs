@@ -26,6 +26,7 @@ mod clock;
 mod commands;
 pub mod config;
 pub mod conformance;
+pub mod events;
 mod exit;
 pub mod guests;
 mod load;

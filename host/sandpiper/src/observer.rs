@@ -1,17 +1,29 @@
 //! Events of a run, for those who watch it: a terminal, a log, metrics. They never steer.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sandpiper_engine::entry::Mode;
 use sandpiper_engine::fault::{Fault, Problem};
 pub use sandpiper_runtime::guest::Level;
 
-use crate::report::{ChangeReport, StageReport};
+use crate::report::{ChangeReport, Finished, Report, StageReport};
 
 /// Something that happened in a run. Texts are free of secrets and of control characters.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Event<'a> {
+    /// `apply` has begun.
+    RunStarted {
+        /// Identifies the run, also in the audit.
+        run_id: &'a str,
+        /// Whose changes it applies.
+        service: &'a str,
+        /// In which environment.
+        environment: &'a str,
+    },
+    /// `apply` is over; whatever it began was told before.
+    RunFinished(&'a Finished<Report>),
     /// Something is odd, but stops nothing.
     Warning(&'a Problem),
     /// A system is waited for, until it is up. Told when the waiting begins, when its answer is a new one, and now and
@@ -130,4 +142,14 @@ pub struct Silent;
 
 impl Observer for Silent {
     fn event(&self, _: &Event<'_>) {}
+}
+
+/// Tells several who hear, in their order.
+#[derive(Clone, Default)]
+pub struct Each(pub Vec<Arc<dyn Observer>>);
+
+impl Observer for Each {
+    fn event(&self, event: &Event<'_>) {
+        self.0.iter().for_each(|observer| observer.event(event));
+    }
 }

@@ -80,7 +80,7 @@ impl Stopper {
     }
 
     /// Who asked, if anyone did.
-    pub(crate) fn asked(&self) -> Option<Asked> {
+    pub fn asked(&self) -> Option<Asked> {
         self.inner().asked
     }
 

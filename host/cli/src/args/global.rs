@@ -35,11 +35,12 @@ pub(crate) struct Global {
         default_value_t,
         hide_possible_values = true,
         hide_default_value = true,
+        hide_short_help = true,
         value_name = "WHEN"
     )]
     pub(crate) color: Colors,
     /// Who runs this; default: user@host
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, hide_short_help = true, value_name = "NAME")]
     pub(crate) operator: Option<String>,
     /// In place of the configured environment
     #[arg(long, global = true, value_name = "NAME")]

@@ -39,6 +39,7 @@ impl Sandpiper {
         remembering: Option<SystemTime>,
     ) -> Finished<Report> {
         let begun = Instant::now();
+        self.tell_start();
         let mut finished = match self.applied(select, remembering).await {
             Ok(finished) => finished,
             Err(fault) => self.refused(fault),
@@ -46,7 +47,17 @@ impl Sandpiper {
         finished.body.run_id.clone_from(&self.owner.run_id);
         finished.body.duration_ms = milliseconds(begun.elapsed());
         finished.body.counts = Counts::of(&finished.body.stages);
+        self.observer.event(&Event::RunFinished(&finished));
         finished
+    }
+
+    /// Tells that `apply` has begun.
+    pub(super) fn tell_start(&self) {
+        self.observer.event(&Event::RunStarted {
+            run_id: &self.owner.run_id,
+            service: &self.config.service,
+            environment: &self.config.environment,
+        });
     }
 
     async fn applied(

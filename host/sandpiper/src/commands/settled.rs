@@ -7,6 +7,7 @@ use sandpiper_engine::change::Cadence;
 
 use super::{Opened, Sandpiper, Select};
 use crate::clock::milliseconds;
+use crate::observer::Event;
 use crate::project::{Memory, Settled, stamps};
 use crate::report::{ChangeOutcome, Counts, Finished, Report};
 use crate::run::outcome::StageEnd;
@@ -24,7 +25,10 @@ impl Sandpiper {
                 let skipped = usize::try_from(changes).unwrap_or(usize::MAX);
                 let counts = Counts { skipped, ..Counts::default() };
                 let (run_id, duration_ms) = (self.owner.run_id.clone(), milliseconds(begun.elapsed()));
-                Finished::done(Report { run_id, duration_ms, counts, stages: Vec::new() })
+                let finished = Finished::done(Report { run_id, duration_ms, counts, stages: Vec::new() });
+                self.tell_start();
+                self.observer.event(&Event::RunFinished(&finished));
+                finished
             }
             None => self.apply_and_remember(select, Some(now)).await,
         }
