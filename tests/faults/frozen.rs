@@ -61,8 +61,14 @@ fn freeze(story: &Story, point: &str) {
 }
 
 fn frozen_everywhere(story: &Story) {
+    frozen_where(story, |point| point.starts_with("after"));
+}
+
+/// Freezes a host at each point of which this is true.
+pub(crate) fn frozen_where(story: &Story, is_meant: impl Fn(&str) -> bool) {
     let (points, _) = points(&(story.project)(), story.line);
-    let points: Vec<&String> = points.iter().filter(|point| point.starts_with("after")).collect();
+    let points: Vec<&String> = points.iter().filter(|point| is_meant(point)).collect();
+    assert!(points.len() > 5, "{points:?}");
     each_of(BESIDE, story.name, &points, |point| freeze(story, point));
 }
 
