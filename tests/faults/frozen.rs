@@ -39,6 +39,11 @@ fn freeze(story: &Story, point: &str) {
         assert!(since.elapsed() < Duration::from_secs(60), "it does not come there");
         std::thread::sleep(Duration::from_millis(5));
     }
+    if first.has_ended() {
+        // On a busy machine a lease of a second may be over before it comes there.
+        first.wait().exits(5);
+        return recover(story, &project);
+    }
     let (_, token, held) = audit(&project);
     let second = project.run(story.line);
     assert!([0, 4, 5, 7].contains(&second.code), "the second host:\n{second}");
