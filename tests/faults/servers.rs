@@ -1,8 +1,9 @@
 //! The same on servers: killed and told to stop at every point, frozen, refused, and several hosts at once on an empty
 //! database. What differs from server to server is a [`Kind`].
 
-use sandpiper_tests::{Postgres, PostgresDatabase, Project};
+use sandpiper_tests::{MariaDb, MariaDbDatabase, Postgres, PostgresDatabase, Project};
 
+use crate::crash::{Signal, each, points, run};
 use crate::crash_points::{all, killed_everywhere, terminated_at};
 use crate::recover::{ends_well, recover};
 use crate::scene::{Database, Scene};
@@ -55,6 +56,37 @@ impl Kind for OnPostgres {
 
     fn accept() -> String {
         "DROP TRIGGER refuse ON sandpiper.sandpiper_entry; DROP FUNCTION refuse()".to_owned()
+    }
+}
+
+struct OnMariaDb;
+
+impl Database for MariaDbDatabase<'static> {
+    fn rows(&self, statements: &str) -> Vec<String> {
+        MariaDbDatabase::rows(self, statements)
+    }
+}
+
+impl Kind for OnMariaDb {
+    const NAME: &'static str = "mysql";
+
+    fn database() -> (Box<dyn Database>, String) {
+        let database = MariaDb::shared().database();
+        let url = database.url();
+        (Box::new(database), url)
+    }
+
+    fn refuse(state: &str) -> String {
+        format!(
+            "DELIMITER //\nCREATE TRIGGER refuse BEFORE INSERT ON sandpiper_entry FOR EACH ROW
+             IF NEW.body LIKE '%\"change_id\":\"a\"%' AND NEW.body LIKE '%\"state\":\"{state}\"%' THEN
+                 SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'no more history';
+             END IF //"
+        )
+    }
+
+    fn accept() -> String {
+        "DROP TRIGGER refuse".to_owned()
     }
 }
 
@@ -167,6 +199,27 @@ fn terminated<K: Kind>() {
     }
 }
 
+/// The recovery is killed too. Not at every point of it: the first point of the run goes with the first of the recovery,
+/// the second with the second, and so on, from the start again where there are no more.
+fn killed_twice<K: Kind>() {
+    for story in [shared::<K>(), marked::<K>(), direct::<K>()] {
+        let firsts: Vec<(usize, String)> = answers::<K>(all(&story)).into_iter().enumerate().collect();
+        each(story.name, &firsts, |(number, first)| {
+            let killed = || {
+                let scene = (story.project)();
+                run(&scene, story.line, first, Signal::Kill).exits(-9);
+                scene
+            };
+            let (mut seconds, _) = points(&killed(), story.line);
+            seconds.retain(|point| is_answer::<K>(point));
+            let Some(second) = seconds.get(number % seconds.len().max(1)) else { return };
+            let scene = killed();
+            run(&scene, story.line, second, Signal::Kill).exits(-9);
+            recover(&story, &scene);
+        });
+    }
+}
+
 fn frozen<K: Kind>() {
     for story in [shared::<K>(), marked::<K>()] {
         frozen::frozen_where(&story, is_answer::<K>);
@@ -223,6 +276,11 @@ macro_rules! tests_on {
             }
 
             #[test]
+            fn a_recovery_that_is_killed_itself_is_put_right_too() {
+                killed_twice::<$kind>();
+            }
+
+            #[test]
             fn an_undo_killed_anywhere_needs_a_person_only_outside_of_a_transaction() {
                 killed_in_undo::<$kind>();
             }
@@ -251,3 +309,4 @@ macro_rules! tests_on {
 }
 
 tests_on!(postgres, OnPostgres);
+tests_on!(mariadb, OnMariaDb);

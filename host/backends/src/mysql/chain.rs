@@ -12,6 +12,7 @@ use super::errors::Failure;
 use super::lease::{self, scope_parts};
 use super::{progress, schema, states};
 use crate::chain::{Broken, Head, Link, Linked, NewLink, Walk, link};
+use crate::crash;
 use crate::sum::{End, Sum};
 
 const HEAD: &str = "SELECT id, sequence, hash, states,
@@ -99,7 +100,10 @@ pub(crate) async fn append(
     drafts: &[Draft],
 ) -> Result<Appended, Refused> {
     let (row, linked) = linked(client, lease, drafts, Vec::new()).await?;
-    client.batch(&written(&row, &linked)).await?;
+    crash::before("mysql entries");
+    let done = client.batch(&written(&row, &linked)).await;
+    crash::after("mysql entries");
+    done?;
     Ok(Appended(linked.entries))
 }
 
@@ -119,7 +123,10 @@ pub(crate) async fn append_alone(
     };
     let mut statements = written(&row, &linked);
     statements.push(Statement::plain("COMMIT"));
-    match client.batch(&statements).await {
+    crash::before("mysql append");
+    let committed = client.batch(&statements).await;
+    crash::after("mysql append");
+    match committed {
         Ok(_) => Ok(Appended(linked.entries)),
         Err(Failure::Lost(_)) => Err(Unfinished::Unknown(Appended(linked.entries))),
         Err(failure) => {

@@ -43,6 +43,8 @@ pub(crate) mod number {
     pub(crate) const NO_RIGHTS: u16 = 1227;
     pub(crate) const INTERRUPTED: u16 = 1317;
     pub(crate) const NO_RIGHTS_TO_ROUTINE: u16 = 1370;
+    /// A table was made since the transaction began to look.
+    pub(crate) const TABLE_CHANGED: u16 = 1412;
     /// MariaDB: the connection was killed.
     pub(crate) const KILLED: u16 = 1927;
     /// MariaDB: a statement took longer than it may.
@@ -123,10 +125,11 @@ impl ServerError {
         )
     }
 
-    /// Whether the same may succeed when it is tried again: a deadlock, a wait for a lock, a server that is full.
+    /// Whether the same may succeed when it is tried again: a deadlock, a wait for a lock, tables that another host makes, a
+    /// server that is full.
     pub(crate) fn is_transient(&self) -> bool {
-        matches!(self.number, number::DEADLOCK | number::LOCK_WAIT_TIMEOUT | number::NO_WAIT)
-            || self.is_about_connections()
+        let passes = [number::DEADLOCK, number::LOCK_WAIT_TIMEOUT, number::NO_WAIT, number::TABLE_CHANGED];
+        passes.contains(&self.number) || self.is_about_connections()
     }
 
     /// In one line.

@@ -11,6 +11,7 @@ use super::arguments::{Argument, Statement};
 use super::cells::Cells;
 use super::client::Client;
 use super::errors::Failure;
+use crate::crash;
 
 /// The server's clock, in milliseconds since 1970, as it is when a statement begins, in whatever time zone.
 macro_rules! now {
@@ -185,7 +186,10 @@ pub(crate) async fn acquire(
         Statement::new(ACQUIRE, keyed(key, rest)),
         Statement::new(FIND, parts(key)),
     ];
-    let answers = client.batch(&statements).await?;
+    crash::before("mysql acquire");
+    let answers = client.batch(&statements).await;
+    crash::after("mysql acquire");
+    let answers = answers?;
     let row = |answer: &super::client::Answer| answer.rows.first().map(Found::read).transpose();
     let before = answers.first().map(row).transpose()?.flatten();
     let Some(after) = answers.last().map(row).transpose()?.flatten() else { return Ok(None) };
@@ -200,13 +204,19 @@ pub(crate) async fn acquire(
 pub(crate) async fn renew(client: &mut Client, lease: &Lease, length: Duration) -> Result<bool, Failure> {
     let mut arguments: Vec<Argument<'_>> = vec![milliseconds(length).into()];
     arguments.extend(keyed(&lease.key, [lease.token.0.into()]));
-    let answer = client.one(RENEW, arguments).await?;
+    crash::before("mysql renew");
+    let answer = client.one(RENEW, arguments).await;
+    crash::after("mysql renew");
+    let answer = answer?;
     Ok(answer.affected == 1)
 }
 
 /// Gives a lease back, if it is still ours.
 pub(crate) async fn release(client: &mut Client, lease: &Lease) -> Result<(), Failure> {
-    client.one(RELEASE, keyed(&lease.key, [lease.token.0.into()])).await.map(drop)
+    crash::before("mysql release");
+    let released = client.one(RELEASE, keyed(&lease.key, [lease.token.0.into()])).await.map(drop);
+    crash::after("mysql release");
+    released
 }
 
 /// Raises the token of a lock and frees it, whoever holds it, within a transaction. Gives who did, and a lease to

@@ -15,6 +15,7 @@ use super::client::Client;
 use super::errors::Failure;
 use super::lease::scope_parts;
 use super::{schema, states};
+use crate::crash;
 
 macro_rules! of_scope {
     () => {
@@ -105,7 +106,10 @@ async fn put<'a>(
         }
     };
     let put = [Statement::new(statement, row(chain)), Statement::plain("COMMIT")];
-    match client.batch(&put).await {
+    crash::before("mysql progress");
+    let kept = client.batch(&put).await;
+    crash::after("mysql progress");
+    match kept {
         Ok(_) => Ok(()),
         Err(failure) => {
             schema::roll_back(client).await;
