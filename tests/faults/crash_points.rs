@@ -4,6 +4,7 @@
 
 use crate::crash::{Signal, each, points, run};
 use crate::recover::{assert_free, recover};
+use crate::scene::Scene;
 use crate::stories::{COMPONENTS, FAILING, SMALL, Story, TRANSACTIONAL, WITHOUT_TRANSACTION};
 use sandpiper_tests::{Project, binary, binary_with_crash_points, copy_folder};
 
@@ -18,14 +19,14 @@ fn the_binary_for_people_has_no_crash_points() {
 }
 
 /// The points of an undisturbed run.
-fn all(story: &Story) -> Vec<String> {
+pub(crate) fn all(story: &Story) -> Vec<String> {
     let (points, outcome) = points(&(story.project)(), story.line);
     outcome.exits(story.code);
     assert!(points.len() > 30, "only {} points: {points:?}", points.len());
     points
 }
 
-fn killed_everywhere(stories: &[Story]) {
+pub(crate) fn killed_everywhere(stories: &[Story]) {
     for story in stories {
         each(story.name, &all(story), |point| {
             let project = (story.project)();
@@ -71,7 +72,7 @@ fn a_recovery_that_is_killed_itself_is_put_right_too() {
             let again = || {
                 let copy = Project::empty();
                 copy_folder(killed.folder(), copy.folder());
-                copy
+                Scene::from(copy)
             };
             let (seconds, _) = points(&again(), story.line);
             for second in seconds.iter().filter(is_durable) {
@@ -141,7 +142,12 @@ fn what_a_person_says_is_recorded_once_wherever_the_command_is_killed() {
 /// A run that is told to stop at any point ends in good order: with the code of that signal, the end of each attempt
 /// recorded, its lock given back, and nothing in doubt.
 fn terminated_everywhere(story: &Story) {
-    each(story.name, &all(story), |point| {
+    terminated_at(story, &all(story));
+}
+
+/// The same at these points.
+pub(crate) fn terminated_at(story: &Story, points: &[String]) {
+    each(story.name, points, |point| {
         let project = (story.project)();
         let outcome = run(&project, story.line, point, Signal::Terminate);
         let entries = project.json("audit list").exits(0).at("/entries");

@@ -9,6 +9,8 @@ mod frozen;
 mod kills;
 mod moved;
 mod recover;
+mod scene;
+mod servers;
 mod signals;
 mod stores;
 mod stories;

@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use sandpiper_tests::Project;
 use serde_json::Value;
 
+use crate::scene::Scene;
 use crate::stories::{Person, Story};
 
 /// Lets others go on where a run was disturbed, and sees that all of it ends well.
-pub(crate) fn recover(story: &Story, project: &Project) {
+pub(crate) fn recover(story: &Story, project: &Scene) {
     // Each round is a run, and a person where one is needed.
     for round in 0.. {
         assert!(round < 4, "it never ends well");
@@ -64,7 +65,7 @@ fn has_verify(project: &Project, entry: &Value) -> bool {
 }
 
 /// What a person does about an issue.
-fn resolve(story: &Story, project: &Project, id: &str) {
+fn resolve(story: &Story, project: &Scene, id: &str) {
     let shown = project.json(&format!("issue show {id}")).exits(0);
     let parts = story.parts_of(project);
     let there = parts.keys().filter(|(change, _)| change == id).count();
@@ -90,7 +91,7 @@ fn resolve(story: &Story, project: &Project, id: &str) {
 }
 
 /// What must hold when nothing is left to do.
-pub(crate) fn ends_well(story: &Story, project: &Project) {
+pub(crate) fn ends_well(story: &Story, project: &Scene) {
     let expected: BTreeMap<(String, u32), u32> = story
         .parts
         .iter()

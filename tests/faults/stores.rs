@@ -8,6 +8,7 @@ use sandpiper_tests::{Outcome, Project, Running, binary, environment, open};
 
 use crate::crash::each;
 use crate::recover::{ends_well, recover};
+use crate::scene::Scene;
 use crate::stories::{Story, TRANSACTIONAL, WITHOUT_TRANSACTION};
 
 fn story(name: &str) -> &'static Story {
@@ -16,7 +17,7 @@ fn story(name: &str) -> &'static Story {
 }
 
 /// A project whose store exists, and refuses to record that the change `a` ended so.
-fn refusing(story: &Story, state: &str) -> Project {
+fn refusing(story: &Story, state: &str) -> Scene {
     let project = (story.project)();
     project.run("apply --to log").exits(0);
     let refuse = format!(
@@ -36,7 +37,7 @@ fn in_store(project: &Project, script: &str) {
 
 /// A run whose `state` is refused, and what the next ones make of it.
 #[track_caller]
-fn refused(name: &str, state: &str) -> (&'static Story, Project, Outcome) {
+fn refused(name: &str, state: &str) -> (&'static Story, Scene, Outcome) {
     let story = story(name);
     let project = refusing(story, state);
     let outcome = project.json("apply").exits(7);
@@ -94,7 +95,7 @@ fn run_on_small_disk(project: &Project, line: &str, kilobytes: u64) -> Outcome {
 }
 
 /// The same stories with a megabyte and a half in each row, so that a file has to grow for it.
-fn heavy(story: &Story) -> Project {
+fn heavy(story: &Story) -> Scene {
     let project = (story.project)();
     let header = "-- sandpiper: id=log author=tests target-system=target\n";
     let body = "CREATE TABLE log (change TEXT, part INTEGER, ballast BLOB DEFAULT (zeroblob(1500000)));\n";

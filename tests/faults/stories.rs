@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use sandpiper_tests::{MARKED, Project, SHARED, component, open};
+use sandpiper_tests::{MARKED, Project, SHARED, component};
+
+use crate::scene::Scene;
 
 /// A project, and the run that is disturbed.
 pub(crate) struct Story {
     /// What it is called when it fails.
     pub(crate) name: &'static str,
     /// Makes the project.
-    pub(crate) project: fn() -> Project,
+    pub(crate) project: fn() -> Scene,
     /// The command that is disturbed.
     pub(crate) line: &'static str,
     /// Its exit code when nothing disturbs it.
@@ -52,7 +54,7 @@ fn atomic(configuration: &str) -> String {
 }
 
 /// What inserts the parts `1..=count` of a change.
-fn inserts(id: &str, count: u32) -> String {
+pub(crate) fn inserts(id: &str, count: u32) -> String {
     (1..=count).map(|part| format!("INSERT INTO log VALUES ('{id}', {part});\n")).collect()
 }
 
@@ -62,23 +64,23 @@ fn with_log(configuration: &str) -> Project {
     project
 }
 
-fn sql(configuration: &str) -> Project {
+fn sql(configuration: &str) -> Scene {
     let project = with_log(configuration);
     project.sql("changes/_0001__A", "a", &inserts("a", 2));
     project.sql("changes/_0002__B", "b", &inserts("b", 2));
-    project
+    project.into()
 }
 
 /// A `direct` change between two that have a transaction.
-fn direct(keys: &str, body: &str) -> Project {
+fn direct(keys: &str, body: &str) -> Scene {
     let project = with_log(MARKED);
     let header = format!("-- sandpiper: id=a author=tests target-system=target transactional=false {keys}\n");
     project.write("changes/_0001__A.sql", format!("{header}{body}"));
     project.sql("changes/_0002__B", "b", &inserts("b", 2));
-    project
+    project.into()
 }
 
-fn steps(configuration: &str, keys: &str) -> Project {
+fn steps(configuration: &str, keys: &str) -> Scene {
     let project = with_log(configuration);
     let steps: String = (1..=3)
         .map(|part| {
@@ -90,20 +92,20 @@ fn steps(configuration: &str, keys: &str) -> Project {
     let text = format!("id: a\nauthor: tests\ntarget-system: target\ntemplate: sql\n{keys}steps:\n{steps}");
     project.write("changes/_0001__A.yaml", text);
     project.sql("changes/_0002__B", "b", &inserts("b", 2));
-    project
+    project.into()
 }
 
-fn guest(configuration: &str, name: &str) -> Project {
+fn guest(configuration: &str, name: &str) -> Scene {
     let project = Project::new(configuration);
     project.write("changes/_0001__Guest.wasm", component(name));
-    project
+    project.into()
 }
 
-fn failing(configuration: &str) -> Project {
+fn failing(configuration: &str) -> Scene {
     let project = with_log(configuration);
     project.sql("changes/_0001__A", "a", &format!("{}INSERT INTO nowhere VALUES (1);", inserts("a", 2)));
     project.sql("changes/_0002__B", "b", &inserts("b", 2));
-    project
+    project.into()
 }
 
 fn mended(project: &Project) {
@@ -117,7 +119,7 @@ fn mended_direct(project: &Project) {
 }
 
 /// Two stages at once, each on a file of its own, and one after them on the file of the first.
-fn stages() -> Project {
+fn stages() -> Scene {
     let project = Project::new(
         "service: tests\ntarget-systems:\n  target: { kind: sqlite, path: target.db }\n  other: { kind: sqlite, path: other.db }\n\
          pipeline:\n  stages:\n    - { name: log, location: log }\n    - { name: a, location: a, after: [log] }\n    - { name: c, location: c }\n    - { name: b, location: b, after: [a, c] }\n",
@@ -129,10 +131,10 @@ fn stages() -> Project {
         "c/_0001__C.sql",
         "-- sandpiper: id=c author=tests target-system=other\nCREATE TABLE other (id INTEGER);\n",
     );
-    project
+    project.into()
 }
 
-const SQL: Story = Story {
+pub(crate) const SQL: Story = Story {
     name: "",
     project: || sql(SHARED),
     line: "apply --format json",
@@ -271,7 +273,7 @@ pub(crate) const SMALL: &[Story] = &[
     },
 ];
 
-fn small(configuration: &str, keys: &str) -> Project {
+fn small(configuration: &str, keys: &str) -> Scene {
     let project = Project::new(configuration);
     let header = format!("-- sandpiper: id=a author=tests target-system=target {keys}\n");
     // Making a table twice is an error; only what promises to bear it does.
@@ -280,7 +282,7 @@ fn small(configuration: &str, keys: &str) -> Project {
         "changes/_0001__A.sql",
         format!("{header}{make} one (id INTEGER);\n{make} two (id INTEGER);\n"),
     );
-    project
+    project.into()
 }
 
 /// How often each part of each change is there.
@@ -288,32 +290,22 @@ pub(crate) type Parts = BTreeMap<(String, u32), u32>;
 
 impl Story {
     /// What is there of it. A table that is not there holds nothing.
-    pub(crate) fn parts_of(&self, project: &Project) -> Parts {
+    pub(crate) fn parts_of(&self, scene: &Scene) -> Parts {
         let mut parts = Parts::new();
-        if !project.has("target.db") {
-            return parts;
-        }
-        let connection = open(&project.path("target.db"));
-        let Ok(mut statement) = connection.prepare(self.rows) else { return parts };
-        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
-        for row in rows {
-            *parts.entry(row.unwrap()).or_default() += 1;
+        for row in scene.look(self.rows) {
+            let (id, part) = row.split_once('|').unwrap();
+            *parts.entry((id.to_owned(), part.parse().unwrap())).or_default() += 1;
         }
         parts
     }
 
     /// Takes back what is there of a change.
-    pub(crate) fn clean_up(&self, project: &Project, id: &str) {
-        if !project.has("target.db") {
-            return;
-        }
-        let connection = open(&project.path("target.db"));
+    pub(crate) fn clean_up(&self, scene: &Scene, id: &str) {
         let table = self.rows.rsplit(' ').next().unwrap();
-        let delete = if table == "log" {
-            format!("DELETE FROM log WHERE change = '{id}'")
+        if table == "log" {
+            scene.execute(&format!("DELETE FROM log WHERE change = '{id}'"));
         } else {
-            format!("DROP TABLE IF EXISTS {table}")
-        };
-        connection.execute_batch(&delete).unwrap();
+            scene.execute(&format!("DROP TABLE IF EXISTS {table}"));
+        }
     }
 }

@@ -1,4 +1,5 @@
-//! The real binary, killed at every point of a run that it passes on MariaDB.
+//! Statements that commit by themselves: the real binary, killed at every point of a run that it passes on MariaDB. What has a
+//! transaction is killed in `tests/faults`.
 
 use std::process::Command;
 
@@ -38,71 +39,6 @@ fn points(place: &Place, line: &str) -> Vec<String> {
 
 fn killed(place: &Place, line: &str, point: &str) {
     run(place, line, &[("SANDPIPER_CRASH_AT", point), ("SANDPIPER_CRASH_SIGNAL", "KILL")]).exits(-9);
-}
-
-fn with_changes(mode: &str) -> Place {
-    let place = Place::with_orders(mode);
-    let rows = |id: u32| {
-        format!(
-            "-- apply\nINSERT INTO orders VALUES ({id}, 'x');\nUPDATE orders SET note = CONCAT(note, '{id}') WHERE id = 1;\n-- rollback\nDELETE FROM orders WHERE id = {id};\nUPDATE orders SET note = REPLACE(note, '{id}', '') WHERE id = 1;"
-        )
-    };
-    place.project.sql("changes/_0001__Two", "two", &rows(2));
-    place.project.sql("changes/_0002__Three", "three", &rows(3));
-    place
-}
-
-#[track_caller]
-fn assert_rows(place: &Place, expected: &[&str], point: &str) {
-    assert_eq!(place.database.rows("SELECT id, note FROM orders ORDER BY id"), expected, "{point}");
-    assert_eq!(place.project.json("audit verify").exits(0).at("/valid"), true, "{point}");
-    assert_eq!(place.project.json("status --check").exits(0).at("/issues"), 0, "{point}");
-}
-
-const APPLIED: [&str; 3] = ["1|one23", "2|x", "3|x"];
-
-fn applied_wherever_it_is_killed(mode: &str) {
-    each(&points(&with_changes(mode), "apply"), |point| {
-        let place = with_changes(mode);
-        killed(&place, "apply", point);
-        place.project.applied();
-        assert_rows(&place, &APPLIED, point);
-    });
-}
-
-#[test]
-fn a_change_in_shared_mode_killed_anywhere_is_applied_once() {
-    applied_wherever_it_is_killed("shared");
-}
-
-#[test]
-fn a_change_in_marked_mode_killed_anywhere_is_applied_once() {
-    applied_wherever_it_is_killed("marked");
-}
-
-fn undone_wherever_it_is_killed(mode: &str) {
-    let begun = || {
-        let place = with_changes(mode);
-        place.project.applied();
-        place
-    };
-    each(&points(&begun(), "undo --last 1"), |point| {
-        let place = begun();
-        killed(&place, "undo --last 1", point);
-        // Whether it was taken back or not, a run applies what is missing.
-        place.project.applied();
-        assert_rows(&place, &APPLIED, point);
-    });
-}
-
-#[test]
-fn an_undo_in_shared_mode_killed_anywhere_leaves_no_doubt() {
-    undone_wherever_it_is_killed("shared");
-}
-
-#[test]
-fn an_undo_in_marked_mode_killed_anywhere_leaves_no_doubt() {
-    undone_wherever_it_is_killed("marked");
 }
 
 #[test]

@@ -85,3 +85,22 @@ fn a_file_that_moved_past_a_pending_one_makes_that_late() {
     let outcome = project.json("status").exits(0);
     assert!(!outcome.stdout.contains("plan::out-of-order"), "{outcome}");
 }
+
+#[test]
+fn a_file_that_moved_to_another_stage_is_noted_once() {
+    let stages = "    - { name: main, location: changes }\n    - { name: other, location: other }\n";
+    let project =
+        Project::new(&sandpiper_tests::MARKED.replace("    - { name: main, location: changes }\n", stages));
+    project.sql("other/_0001__B", "b", "CREATE TABLE b (id INTEGER);");
+    project.sql("changes/_0001__A", "a", "CREATE TABLE a (id INTEGER);");
+    project.applied();
+    project.rename("changes/_0001__A.sql", "other/_0002__A.sql");
+    for number in 3..5 {
+        project.sql(&format!("other/_000{number}__C"), &format!("c{number}"), "SELECT 1;");
+        project.applied();
+        assert_eq!(project.history("a"), ["started", "applied", "null"]);
+    }
+    let said = note(&project, "a");
+    assert!(said.contains("`_0001__A` in stage `main`") && said.contains("`_0002__A` in `other`"), "{said}");
+    assert_eq!(project.json("audit verify").exits(0).at("/valid"), true);
+}

@@ -10,6 +10,7 @@ use super::errors::{Failure, ServerError};
 use super::lease;
 use super::{progress, schema, states};
 use crate::chain::{Broken, Linked, Walk};
+use crate::crash;
 use crate::servers::rows::chain::{Row, Texts, new_row, row, stored, written};
 use crate::servers::rows::{self, scope_parts};
 use crate::servers::statement::{Argument, Statement};
@@ -59,7 +60,10 @@ pub(crate) async fn append(
     drafts: &[Draft],
 ) -> Result<Appended, Refused> {
     let (row, linked) = linked(client, lease, drafts, Vec::new()).await?;
-    client.batch(&written(&row, &linked, &TEXTS)).await?;
+    crash::before("mysql entries");
+    let done = client.batch(&written(&row, &linked, &TEXTS)).await;
+    crash::after("mysql entries");
+    done?;
     Ok(Appended(linked.entries))
 }
 
@@ -79,7 +83,10 @@ pub(crate) async fn append_alone(
     };
     let mut statements = written(&row, &linked, &TEXTS);
     statements.push(Statement::plain("COMMIT"));
-    match client.batch(&statements).await {
+    crash::before("mysql append");
+    let committed = client.batch(&statements).await;
+    crash::after("mysql append");
+    match committed {
         Ok(_) => Ok(Appended(linked.entries)),
         Err(Failure::Lost(_)) => Err(Unfinished::Unknown(Appended(linked.entries))),
         Err(failure) => {

@@ -8,6 +8,7 @@ use sandpiper_engine::store::{Acquisition, Holder, Lease, LockStatus, Owner};
 
 use super::client::{Answer, Client};
 use super::errors::Failure;
+use crate::crash;
 use crate::servers::failure::Unreadable;
 use crate::servers::rows::lease::{Found, milliseconds, owner_parts, statuses};
 use crate::servers::rows::{self, lock_parts, scope_parts, with_lock};
@@ -123,7 +124,10 @@ pub(crate) async fn acquire(
         Statement::new(ACQUIRE, row),
         Statement::new(FIND, lock_parts(key)),
     ];
-    let answers = client.batch(&statements).await?;
+    crash::before("mysql acquire");
+    let answers = client.batch(&statements).await;
+    crash::after("mysql acquire");
+    let answers = answers?;
     let before = answers.first().map(found).transpose()?.flatten();
     let Some((after, written)) = answers.last().map(found).transpose()?.flatten() else { return Ok(None) };
     if written == acquisition {
@@ -137,13 +141,19 @@ pub(crate) async fn acquire(
 pub(crate) async fn renew(client: &mut Client, lease: &Lease, length: Duration) -> Result<bool, Failure> {
     let mut arguments: Vec<Argument<'_>> = vec![milliseconds(length).into()];
     arguments.extend(with_lock(&lease.key, [lease.token.0.into()]));
-    let answer = client.one(RENEW, arguments).await?;
+    crash::before("mysql renew");
+    let answer = client.one(RENEW, arguments).await;
+    crash::after("mysql renew");
+    let answer = answer?;
     Ok(answer.affected == 1)
 }
 
 /// Gives a lease back, if it is still ours.
 pub(crate) async fn release(client: &mut Client, lease: &Lease) -> Result<(), Failure> {
-    client.one(RELEASE, with_lock(&lease.key, [lease.token.0.into()])).await.map(drop)
+    crash::before("mysql release");
+    let released = client.one(RELEASE, with_lock(&lease.key, [lease.token.0.into()])).await.map(drop);
+    crash::after("mysql release");
+    released
 }
 
 /// Raises the token of a lock and frees it, whoever holds it, within a transaction. Gives who did, and a lease to

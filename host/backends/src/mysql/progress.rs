@@ -11,6 +11,7 @@ use super::chain::{self, Refused};
 use super::client::Client;
 use super::errors::Failure;
 use super::schema;
+use crate::crash;
 use crate::servers::failure::Unreadable;
 use crate::servers::rows;
 use crate::servers::rows::progress::{change_parts, mark};
@@ -91,7 +92,10 @@ async fn put<'a>(
         }
     };
     let put = [Statement::new(statement, row(chain)), Statement::plain("COMMIT")];
-    match client.batch(&put).await {
+    crash::before("mysql progress");
+    let kept = client.batch(&put).await;
+    crash::after("mysql progress");
+    match kept {
         Ok(_) => Ok(()),
         Err(failure) => {
             schema::roll_back(client).await;

@@ -7,6 +7,7 @@ use sandpiper_engine::store::StoreError;
 
 use super::client::{Answer, Client};
 use super::errors::{Failure, number};
+use crate::crash;
 use crate::servers::failure::Explain as _;
 use crate::servers::statement::{Argument, Statement};
 
@@ -135,7 +136,9 @@ const SET_FIRST: &str =
 pub(crate) async fn make(client: &mut Client, tables: &[&str]) -> Result<(), Failure> {
     lock(client).await?;
     let made: Vec<Statement<'_>> = tables.iter().map(|table| Statement::plain(*table)).collect();
+    crash::before("mysql make");
     let made = client.batch(&made).await.map(drop);
+    crash::after("mysql make");
     unlock(client).await;
     made
 }
@@ -219,7 +222,10 @@ async fn migrated(client: &mut Client) -> Result<(), StoreError> {
     let row = |name: &'static str, value: String| [Argument::from(name), Argument::from(value)];
     statements.push(Statement::new(SET_FIRST, row("identity", uuid::Uuid::new_v4().to_string())));
     statements.push(Statement::new(SET, row("schema", VERSION.to_string())));
-    client.batch(&statements).await.map(drop).in_store()
+    crash::before("mysql make");
+    let made = client.batch(&statements).await;
+    crash::after("mysql make");
+    made.map(drop).in_store()
 }
 
 /// The statement that begins a transaction of the store's.

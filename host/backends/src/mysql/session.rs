@@ -307,7 +307,10 @@ pub(crate) async fn roll_back(client: &mut Client) -> Option<String> {
 /// Writes the markers of attempts, and reads each back.
 async fn mark(client: &mut Client, marks: &Marks, attempts: &[AttemptId]) -> Result<(), TargetError> {
     for attempt in attempts {
-        let answers = client.batch(&marks.write(attempt)).await.in_target()?;
+        crash::before("mysql marker");
+        let answers = client.batch(&marks.write(attempt)).await;
+        crash::after("mysql marker");
+        let answers = answers.in_target()?;
         if answers.last().is_none_or(|answer| answer.rows.is_empty()) {
             return Err(TargetError::Refused(
                 "the marker of the attempt is not there after it was written: drop the trigger on `sandpiper_marker`"

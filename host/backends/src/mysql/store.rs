@@ -30,6 +30,9 @@ use crate::servers::rows;
 use crate::servers::statement::Statement;
 use crate::sum::headless;
 
+/// How often the tables are begun to be made, where the connection is lost meanwhile.
+const PREPARATIONS: u32 = 3;
+
 /// An audit store: tables named `sandpiper_*` in a database, which may be that of a target.
 pub struct MysqlStore {
     pool: Pool<Database>,
@@ -164,10 +167,14 @@ impl Store for MysqlStore {
         if self.ready.load(Ordering::Relaxed) {
             return Ok(());
         }
-        let mut client = self.pool.client().await.in_store()?;
-        if let Err(error) = schema::migrate(&mut client).await {
+        for left in (0..PREPARATIONS).rev() {
+            let mut client = self.pool.client().await.in_store()?;
+            let Err(error) = schema::migrate(&mut client).await else { break };
             drop(client);
-            return Err(self.with_grants(error).await);
+            // A host that froze meanwhile finds its connection cut when it wakes.
+            if !matches!(error, StoreError::Unreachable(_)) || left == 0 {
+                return Err(self.with_grants(error).await);
+            }
         }
         self.ready.store(true, Ordering::Relaxed);
         Ok(())

@@ -124,7 +124,8 @@ pub(crate) async fn make(client: &mut Client, tables: &[&str]) -> Result<(), Fai
 
 /// Begins a transaction in which this host alone makes what is in the schema.
 async fn begin(client: &mut Client) -> Result<(), Failure> {
-    let begin = ["BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", LOCK, IS_THERE].map(Statement::plain);
+    let mut begin = begin_writing();
+    begin.extend([LOCK, IS_THERE].map(Statement::plain));
     let begun = client.batch(&begin).await;
     let is_there =
         begun.as_ref().is_ok_and(|answers| answers.last().is_some_and(|answer| !answer.rows.is_empty()));

@@ -32,6 +32,9 @@ use crate::servers::rows::lease::Found;
 use crate::servers::statement::Statement;
 use crate::sum::headless;
 
+/// How often the tables are begun to be made, where the connection is lost meanwhile.
+const PREPARATIONS: u32 = 3;
+
 /// An audit store: tables named `sandpiper_*` in the schema `sandpiper` of a database, which may be that of a target.
 pub struct PostgresStore {
     pool: Pool<Database>,
@@ -157,11 +160,18 @@ impl Store for PostgresStore {
         if self.ready.load(Ordering::Relaxed) {
             return Ok(());
         }
-        let mut client = self.pool.client().await.in_store()?;
-        schema::migrate(&mut client).await.map_err(|error| match error {
-            StoreError::Rights(said) => StoreError::Rights(marks::missing_rights(&self.pool.database, &said)),
-            other => other,
-        })?;
+        for left in (0..PREPARATIONS).rev() {
+            let mut client = self.pool.client().await.in_store()?;
+            match schema::migrate(&mut client).await {
+                Ok(()) => break,
+                // A host that froze meanwhile finds its connection cut when it wakes.
+                Err(StoreError::Unreachable(_)) if left > 0 => {}
+                Err(StoreError::Rights(said)) => {
+                    return Err(StoreError::Rights(marks::missing_rights(&self.pool.database, &said)));
+                }
+                Err(error) => return Err(error),
+            }
+        }
         self.ready.store(true, Ordering::Relaxed);
         Ok(())
     }

@@ -1,5 +1,5 @@
-//! Notes: what a run sees of changes without doing anything about it. A file that was renamed in its stage after it
-//! was applied, and a change that its condition leaves out.
+//! Notes: what a run sees of changes without doing anything about it. A file that was renamed or moved to another
+//! stage after it was applied, and a change that its condition leaves out.
 //!
 //! They are written under a lease that the run holds anyway, so that a run with nothing to do takes no lock and writes
 //! nothing; and once, for as long as nothing else becomes of the change.
@@ -56,15 +56,23 @@ fn stages_to_note<'a>(
     std::iter::once(planned).chain(others)
 }
 
-/// Where an applied change was in its stage, if it is elsewhere there now.
+/// Where the file of an applied change was, if it is elsewhere now.
 fn moved(planned: &Planned, stage: &StageName) -> Option<String> {
-    let state = planned.state.as_ref().filter(|state| state.applied.is_some() && state.stage == *stage)?;
+    let state = planned.state.as_ref().filter(|state| state.applied.is_some())?;
     let change = &planned.change;
     let is_open = matches!(state.state, State::Started | State::Undoing);
-    let stays = state.order == change.order && state.name == *change.name;
-    (!is_open && !stays).then(|| {
-        let (before, now) = (&state.order, &change.order);
-        format!("its file was renamed: it was `_{before}__{}`, and is `_{now}__{}`", state.name, change.name)
+    let same_stage = state.stage == *stage;
+    if is_open || same_stage && state.order == change.order && state.name == *change.name {
+        return None;
+    }
+    let before = format!("`_{}__{}`", state.order, state.name);
+    let now = format!("`_{}__{}`", change.order, change.name);
+    Some(match same_stage {
+        true => format!("its file was renamed: it was {before}, and is {now}"),
+        false => format!(
+            "its file was moved: it was {before} in stage `{}`, and is {now} in `{stage}`",
+            state.stage
+        ),
     })
 }
 
