@@ -68,7 +68,7 @@ pub(crate) enum Command {
 Examples:
   sandpiper new AddStatus              a .sql file in the last stage
   sandpiper new AddStatus --stage schema --language yaml
-  sandpiper new Backfill --language rust")]
+  sandpiper new Backfill --language python")]
     New {
         /// The change's name: AddStatus
         #[arg(value_name = "NAME")]
