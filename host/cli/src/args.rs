@@ -73,7 +73,7 @@ Examples:
         /// The change's name: AddStatus
         #[arg(value_name = "NAME")]
         name: String,
-        /// In what it is written: `sql`, `yaml`, `rust`, ...
+        /// `sql`, `yaml`, `rust`, `javascript`, `typescript`, `python`, `go` or `c`
         #[arg(long, value_name = "LANGUAGE", default_value = "sql", value_parser = str::parse::<Language>)]
         language: Language,
     },

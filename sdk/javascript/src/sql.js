@@ -56,7 +56,7 @@ export class Connection {
   /** Runs a query whose rows are read one after the other. */
   query(statement, parameters = []) {
     const values = parameters.map(toContract);
-    return new Rows(called(SqlError, () => this.#handle.query(statement, values)));
+    return new Rows(called(SqlError, () => this.#handle.query(statement, values)), this);
   }
 }
 
@@ -69,9 +69,12 @@ export class Rows {
   #size = BATCH;
   #ended = false;
   #make;
+  // A connection that nobody refers to any more is given back, and its cursors with it.
+  #connection;
 
-  constructor(cursor) {
+  constructor(cursor, connection) {
     this.#cursor = cursor;
+    this.#connection = connection;
     this.#columns = cursor.columns();
     this.#make = (values) => Object.fromEntries(this.#columns.map(({ name }, index) => [name, plain(values[index])]));
   }

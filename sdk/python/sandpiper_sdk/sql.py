@@ -70,7 +70,7 @@ class Connection:
     def query(self, statement: str, parameters: Sequence[Parameter] = ()) -> Rows:
         """Runs a query whose rows are read one after the other."""
         values = _values(parameters)
-        return Rows(host.called(SqlError, lambda: self._handle.query(statement, values)))
+        return Rows(host.called(SqlError, lambda: self._handle.query(statement, values)), self)
 
 
 class Row:
@@ -116,8 +116,10 @@ class Row:
 class Rows:
     """The rows of a query, fetched in batches while they are read."""
 
-    def __init__(self, cursor: Any) -> None:
+    def __init__(self, cursor: Any, connection: Connection) -> None:
         self._cursor = cursor
+        # A connection that nobody refers to any more is given back, and its cursors with it.
+        self._connection = connection
         #: Names and types of the columns, in their order.
         self.columns = [Column(column.name, column.type_name) for column in cursor.columns()]
         self._size = _BATCH

@@ -5,7 +5,7 @@ use std::path::Path;
 use sandpiper_engine::fault::Fault;
 
 use super::job::{Job, Made};
-use super::{c, go, javascript, python, rust};
+use super::{c, encode, go, javascript, python, rust};
 
 /// A language that guest projects are written in.
 pub(super) struct Language {
@@ -18,7 +18,7 @@ pub(super) struct Language {
 }
 
 /// All of them; the first whose manifest a folder has is its own.
-pub(super) const LANGUAGES: [Language; 5] = [
+pub(super) const LANGUAGES: [Language; 6] = [
     Language {
         manifest: "`Cargo.toml` (Rust)",
         is_here: |folder| folder.join("Cargo.toml").is_file(),
@@ -44,6 +44,11 @@ pub(super) const LANGUAGES: [Language; 5] = [
         is_here: |folder| folder.join("change.c").is_file(),
         build: c::build,
     },
+    Language {
+        manifest: "`change.wasm` (a core module of any other compiler)",
+        is_here: |folder| folder.join("change.wasm").is_file(),
+        build: module,
+    },
 ];
 
 /// The language of a project.
@@ -54,4 +59,11 @@ pub(super) fn language_of(folder: &Path) -> Option<&'static Language> {
 /// What tells that a folder is a project, in words.
 pub(super) fn manifests() -> String {
     LANGUAGES.map(|language| language.manifest).join(", ")
+}
+
+/// Makes a component of a module that another compiler has made.
+fn module(job: &Job<'_>) -> Result<Made, Fault> {
+    let module = job.read(&job.folder.join("change.wasm"))?;
+    let component = encode::component(&module, None).map_err(|why| job.failed(&why))?;
+    Ok(Made { component, commands: Vec::new() })
 }
