@@ -9,6 +9,8 @@ use crate::shell::{command, root, run as run_command, target};
 
 /// From the registry of npm.
 const NPM: [&str; 2] = ["@bytecodealliance/componentize-js@0.23.0", "esbuild@0.28.2"];
+/// What those ask for is taken as it was on that day.
+const NPM_BEFORE: &str = "--before=2026-11-20";
 /// From that of Python.
 const PIP: [&str; 2] = ["componentize-py==0.25.0", "ziglang==0.17.1"];
 
@@ -22,7 +24,7 @@ pub(crate) fn setup() -> Result<()> {
     let folder = toolchains();
     once(&folder.join("javascript"), &NPM, |folder| {
         std::fs::write(folder.join("package.json"), "{ \"private\": true }\n")?;
-        let mut npm = command("npm", &["install", "--no-audit", "--no-fund", "--loglevel=error"]);
+        let mut npm = command("npm", &["install", NPM_BEFORE, "--no-audit", "--no-fund", "--loglevel=error"]);
         npm.args(NPM).current_dir(folder);
         run_command(npm).context("Node.js 20 or newer, with npm, builds changes in JavaScript")
     })?;

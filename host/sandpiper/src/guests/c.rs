@@ -45,7 +45,7 @@ pub(super) fn build(job: &Job<'_>) -> Result<Made, Fault> {
         .arg(&module);
     let mut commands = Vec::new();
     job.run(&ZIG, zig, &mut commands)?;
-    let component = encode::component(&job.read(&module)?, Some("C")).map_err(|why| job.failed(&why))?;
+    let component = encode::component(&job.read(&module)?).map_err(|why| job.failed(&why))?;
     Ok(Made { component, commands })
 }
 

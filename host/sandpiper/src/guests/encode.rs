@@ -2,7 +2,6 @@
 //! exports, so that it asks for no more than it calls.
 
 use sandpiper_runtime::target::Capability;
-use wasm_metadata::Producers;
 use wasmparser::{Parser, Payload};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata, metadata};
 use wit_parser::Resolve;
@@ -17,17 +16,17 @@ const ADAPTER_WORLD: &str = include_str!("../../adapter/wasi.wit");
 /// The name that the module imports it by.
 const PREVIEW1: &str = "wasi_snapshot_preview1";
 
-/// Makes a component of a module; it is told to be written in `language`, where the module does not say so itself.
+/// Makes a component of a module.
 ///
 /// # Errors
 ///
 /// Why the module is no change, in words.
-pub(super) fn component(module: &[u8], language: Option<&str>) -> Result<Vec<u8>, String> {
+pub(super) fn component(module: &[u8]) -> Result<Vec<u8>, String> {
     let found = interfaces(module).map_err(|error| error.to_string())?;
     if found.world.exports.iter().all(|(_, interface)| *interface != "change") {
         return Err("it exports no change".to_owned());
     }
-    encode(module, &found, language).map_err(|error| format!("{error:#}"))
+    encode(module, &found).map_err(|error| format!("{error:#}"))
 }
 
 /// What a module shows from outside.
@@ -79,22 +78,14 @@ fn interfaces(module: &[u8]) -> wasmparser::Result<Interfaces> {
     Ok(found)
 }
 
-fn encode(
-    module: &[u8],
-    found: &Interfaces,
-    language: Option<&str>,
-) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
+fn encode(module: &[u8], found: &Interfaces) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
     let mut resolve = Resolve::default();
     for (path, text) in contract() {
         resolve.push_source(path, text)?;
     }
     let package = resolve.push_source("world.wit", &found.world.text())?;
     let world = resolve.select_world(&[package], Some("guest"))?;
-    let mut producers = Producers::empty();
-    if let Some(language) = language {
-        producers.add("language", language, "");
-    }
-    let encoded = metadata::encode(&resolve, world, StringEncoding::UTF8, Some(&producers))?;
+    let encoded = metadata::encode(&resolve, world, StringEncoding::UTF8, None)?;
     let mut module = module.to_vec();
     append(&mut module, "component-type:sandpiper", &encoded);
     let mut encoder = ComponentEncoder::default().validate(true).module(&module)?;
@@ -136,6 +127,6 @@ mod tests {
     #[test]
     fn a_module_without_a_change_is_told_so() {
         let module = wat::parse_str("(module)").unwrap();
-        assert_eq!(component(&module, None).unwrap_err(), "it exports no change");
+        assert_eq!(component(&module).unwrap_err(), "it exports no change");
     }
 }

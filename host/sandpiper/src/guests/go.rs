@@ -36,7 +36,7 @@ pub(super) fn build(job: &Job<'_>) -> Result<Made, Fault> {
     let mut commands = Vec::new();
     job.run(&GO, go, &mut commands)?;
     let module = job.read(&scratch.join("change.wasm"))?;
-    let component = encode::component(&module, Some("Go")).map_err(|why| job.failed(&why))?;
+    let component = encode::component(&module).map_err(|why| job.failed(&why))?;
     Ok(Made { component, commands })
 }
 

@@ -97,7 +97,11 @@ fn build_one(config: &Config, runtime: &Runtime, project: &Project) -> Result<Bu
     let made = (language.build)(&job)?;
     // The lock file is part of the sources, and building may have written it.
     let digest = sources::digest(&project.folder).map_err(|error| unreadable(project, &error))?;
-    let component = section::with_sources(&made.component, digest);
+    let named = match language.name {
+        Some(name) => section::with_language(&made.component, name).map_err(|why| job.failed(&why))?,
+        None => made.component,
+    };
+    let component = section::with_sources(&named, digest);
     runtime
         .load(component.as_slice().into(), Digest::of(&component))
         .map_err(|fault| fault.with_place(Some(Place::file(project.shown.as_str()))))?;

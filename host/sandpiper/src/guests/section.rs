@@ -1,7 +1,20 @@
-//! The custom section in which a component keeps the digest of the sources that it was built from.
+//! The custom sections in which a component says what it was built from: its language, and the digest of its sources.
 
 use sandpiper_engine::digest::Digest;
 use sandpiper_runtime::component::SOURCES_SECTION;
+use wasm_metadata::Producers;
+
+/// A component that says which language it was written in. What its tools say is no answer: an interpreter in it was
+/// written in another language than the change.
+///
+/// # Errors
+///
+/// When the bytes are no component, in words.
+pub(super) fn with_language(component: &[u8], language: &str) -> Result<Vec<u8>, String> {
+    let mut producers = Producers::empty();
+    producers.add("language", language, "");
+    producers.add_to_wasm(component).map_err(|error| format!("{error:#}"))
+}
 
 /// A component with the digest of its sources, in place of one that it may have had.
 pub(super) fn with_sources(component: &[u8], sources: Digest) -> Vec<u8> {
