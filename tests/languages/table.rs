@@ -203,7 +203,7 @@ fn ends_at_its_limits(language: &str) {
     assert_eq!(outcome.error(), "change::deadline", "{language}: {outcome}");
     let project = sandpiper_tests::language_project(language);
     let configuration =
-        project.read("sandpiper.yaml").replace("deadline: 120s", "deadline: 20s, memory: 128MiB");
+        project.read("sandpiper.yaml").replace("deadline: 120s", "deadline: 100s, memory: 128MiB");
     project.write("sandpiper.yaml", configuration);
     let outcome = apply(&project, "case=memory").exits(1);
     assert_eq!(outcome.error(), "change::memory", "{language}: {outcome}");
