@@ -41,37 +41,73 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     }
-    match pack_rust_sdk() {
+    match pack_sdks().and_then(|()| translate_adapter()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: the Rust SDK was not packed: {error}");
+            eprintln!("error: the SDKs were not packed: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
+/// What is carried for guest projects: the constant's name, the folder below the root, and what counts in it.
+const PACKS: [(&str, &str, &[&str]); 6] = [
+    ("RUST", "sdk/rust", &["Cargo.toml", "README.md", "src", "wit", "macros/Cargo.toml", "macros/src"]),
+    ("JAVASCRIPT", "sdk/javascript", &["package.json", "README.md", "src", "types", "build"]),
+    ("PYTHON", "sdk/python", &["pyproject.toml", "README.md", "sandpiper_sdk", "build"]),
+    (
+        "GO",
+        "sdk/go",
+        &[
+            "go.mod",
+            "README.md",
+            "change.go",
+            "failure.go",
+            "context.go",
+            "context_wasip1.go",
+            "abi",
+            "guest",
+            "http",
+            "sandpipertest",
+            "sql",
+        ],
+    ),
+    ("C", "sdk/c", &["README.md", "sandpiper.h", "sandpiper.c"]),
+    ("WIT", "wit", &["deps"]),
+];
+
 /// Writes `sdk.rs`: the path and the bytes of every file that a guest project is built against.
-fn pack_rust_sdk() -> Result<(), String> {
-    let sdk = Path::new(&variable("CARGO_MANIFEST_DIR")?).join("../../sdk/rust");
-    let sdk = sdk.canonicalize().map_err(|error| format!("{}: {error}", sdk.display()))?;
-    println!("cargo:rerun-if-changed={}", sdk.display());
-    let mut files = Vec::new();
-    for part in ["Cargo.toml", "README.md", "src", "wit", "macros/Cargo.toml", "macros/src"] {
-        collect(&sdk.join(part), &mut files)?;
+fn pack_sdks() -> Result<(), String> {
+    let root = Path::new(&variable("CARGO_MANIFEST_DIR")?).join("../..");
+    let root = root.canonicalize().map_err(|error| format!("{}: {error}", root.display()))?;
+    let mut code = String::new();
+    for (constant, folder, parts) in PACKS {
+        let folder = root.join(folder);
+        println!("cargo:rerun-if-changed={}", folder.display());
+        let mut files = Vec::new();
+        for part in parts {
+            collect(&folder.join(part), &mut files)?;
+        }
+        files.retain(|file| !file.components().any(|part| part.as_os_str() == "__pycache__"));
+        files.sort();
+        code.push_str(&format!("const {constant}: &[(&str, &[u8])] = &[\n"));
+        for file in files {
+            let name = file.strip_prefix(&folder).map_err(|error| error.to_string())?.to_string_lossy();
+            code.push_str(&format!("    ({name:?}, include_bytes!({:?})),\n", file.to_string_lossy()));
+        }
+        code.push_str("];\n");
     }
-    files.sort();
-    let mut code = String::from("/// The Rust SDK.\nconst RUST: &[(&str, &[u8])] = &[\n");
-    for file in files {
-        let name = file.strip_prefix(&sdk).map_err(|error| error.to_string())?;
-        code.push_str(&format!(
-            "    ({:?}, include_bytes!({:?})),\n",
-            name.to_string_lossy(),
-            file.to_string_lossy()
-        ));
-    }
-    code.push_str("];\n");
     let output = Path::new(&variable("OUT_DIR")?).join("sdk.rs");
     std::fs::write(&output, code).map_err(|error| format!("{}: {error}", output.display()))
+}
+
+/// Writes `preview1.wasm`: the adapter of guests in C and Go.
+fn translate_adapter() -> Result<(), String> {
+    let text = Path::new(&variable("CARGO_MANIFEST_DIR")?).join("adapter/preview1.wat");
+    println!("cargo:rerun-if-changed={}", text.display());
+    let bytes = wat::parse_file(&text).map_err(|error| error.to_string())?;
+    let output = Path::new(&variable("OUT_DIR")?).join("preview1.wasm");
+    std::fs::write(&output, bytes).map_err(|error| format!("{}: {error}", output.display()))
 }
 
 /// Every file at or below a path.

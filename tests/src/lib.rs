@@ -2,6 +2,7 @@
 
 mod built;
 mod database;
+mod languages;
 mod outcome;
 mod process;
 mod project;
@@ -12,6 +13,7 @@ mod words;
 
 pub use built::{binary, binary_with_crash_points, component, component_with_id, plugin};
 pub use database::{open, rows, schema};
+pub use languages::{LANGUAGES, language_project, toolchain_path};
 pub use outcome::Outcome;
 pub use process::{Running, environment};
 pub use project::{MARKED, Project, SHARED};

@@ -3,6 +3,7 @@
 mod bench;
 mod demo;
 mod guests;
+mod languages;
 mod setup;
 mod shell;
 mod test;

@@ -1,9 +1,11 @@
-//! Installs what the tests need: the WASM target, and from Debian's packages what they compare with.
+//! Installs what the tests need: the WASM target, from Debian's packages what they compare with, and the toolchains of
+//! other languages.
 
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 
+use crate::languages;
 use crate::shell::{self, command};
 
 /// Programs that tests start, and the Debian package that has each.
@@ -20,7 +22,8 @@ const PROGRAMS: &[(&str, &str)] = &[
 /// `cargo xtask setup`.
 pub(crate) fn run() -> Result<()> {
     target()?;
-    programs()
+    programs()?;
+    languages::setup()
 }
 
 /// The target that guests are built for.

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::shell::{cargo, part, run as run_command};
-use crate::{guests, setup, wit};
+use crate::{guests, languages, setup, wit};
 
 /// `cargo xtask test`.
 pub(crate) fn run() -> Result<()> {
@@ -37,6 +37,7 @@ pub(crate) fn run() -> Result<()> {
             "crash-points",
         ]))
     })?;
+    part("SDKs", languages::test)?;
     part("tests", || run_command(cargo(&["test", "--workspace", "--locked", "--no-fail-fast"])))?;
     part("docs", || {
         let mut doc = cargo(&["doc", "--no-deps", "--locked"]);

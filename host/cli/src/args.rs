@@ -70,12 +70,12 @@ pub(crate) enum Command {
 Examples:
   sandpiper new AddStatus              a .sql file in the last stage
   sandpiper new AddStatus --stage schema --language yaml
-  sandpiper new Backfill --language rust")]
+  sandpiper new Backfill --language python")]
     New {
         /// The change's name: AddStatus
         #[arg(value_name = "NAME")]
         name: String,
-        /// In what it is written: `sql`, `yaml`, `rust`, ...
+        /// `sql`, `yaml`, `rust`, `javascript`, `typescript`, `python`, `go` or `c`
         #[arg(long, value_name = "LANGUAGE", default_value = "sql", value_parser = str::parse::<Language>)]
         language: Language,
     },

@@ -79,15 +79,14 @@ pub struct Producer {
     pub version: String,
 }
 
+/// Tools that put an interpreter into a component, and the language that it interprets: what the component names besides is
+/// the language that the interpreter was written in.
+const INTERPRETERS: [(&str, &str); 2] = [("componentize-py", "Python"), ("ComponentizeJS", "JavaScript")];
+
 /// Which language a tool tells of, where stripping removed the language itself. C comes last: the libraries of other
 /// languages are made with its tool.
-const LANGUAGE_OF_TOOL: [(&str, &str); 5] = [
-    ("wit-bindgen-rust", "Rust"),
-    ("wit-bindgen-go", "Go"),
-    ("componentize-py", "Python"),
-    ("ComponentizeJS", "JavaScript"),
-    ("wit-bindgen-c", "C"),
-];
+const LANGUAGE_OF_TOOL: [(&str, &str); 3] =
+    [("wit-bindgen-rust", "Rust"), ("wit-bindgen-go", "Go"), ("wit-bindgen-c", "C")];
 
 /// What is read from the bytes.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -95,6 +94,8 @@ pub(crate) struct Facts {
     pub(crate) imports: Vec<String>,
     pub(crate) exports: Vec<String>,
     pub(crate) producers: Vec<Producer>,
+    /// What the component itself says, not a module in it.
+    pub(crate) language: Option<String>,
     pub(crate) sources: Option<Digest>,
 }
 
@@ -167,14 +168,21 @@ impl Component {
         &self.0.facts.producers
     }
 
-    /// The language that it was written in, by what the tools that made it say.
+    /// The language that it was written in: as it says itself, else by what the tools that made it say.
     pub fn language(&self) -> Option<&str> {
-        let named = self.producers().iter().find(|producer| producer.field == "language");
-        if let Some(language) = named {
-            return Some(&language.name);
-        }
-        let by = |(tool, _): &&(&str, &str)| self.producers().iter().any(|producer| producer.name == *tool);
-        LANGUAGE_OF_TOOL.iter().find(by).map(|(_, language)| *language)
+        let by = |tools: &'static [(&str, &str)]| {
+            let told =
+                |(tool, _): &&(&str, &str)| self.producers().iter().any(|producer| producer.name == *tool);
+            tools.iter().find(told).map(|(_, language)| *language)
+        };
+        let named = || self.producers().iter().find(|producer| producer.field == "language");
+        self.0
+            .facts
+            .language
+            .as_deref()
+            .or_else(|| by(&INTERPRETERS))
+            .or_else(|| named().map(|producer| producer.name.as_str()))
+            .or_else(|| by(&LANGUAGE_OF_TOOL))
     }
 
     pub(crate) fn facts(&self) -> &Facts {
@@ -278,6 +286,9 @@ fn custom(facts: &mut Facts, section: &wasmparser::CustomSectionReader<'_>, is_r
         for value in field.values.into_iter().flatten() {
             let (field, name, version) = (field.name.into(), value.name.into(), value.version.into());
             let producer = Producer { field, name, version };
+            if is_root && producer.field == "language" {
+                facts.language = Some(producer.name.clone());
+            }
             if !facts.producers.contains(&producer) {
                 facts.producers.push(producer);
             }

@@ -384,8 +384,10 @@ pub struct InspectReport {
     pub imports: Vec<String>,
     /// The interfaces that it offers.
     pub exports: Vec<String>,
-    /// The language and toolchain, where the component tells.
+    /// The language, where the component tells.
     pub language: Option<String>,
+    /// The tools that it says it was made with, and their versions.
+    pub toolchain: Vec<String>,
     /// One sentence: what it may touch.
     pub may_touch: String,
 }

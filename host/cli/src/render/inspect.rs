@@ -21,6 +21,7 @@ impl Body for InspectReport {
             fact(&name.replace('_', " "), words(value));
         }
         fact("language", self.language.clone().unwrap_or_default());
+        fact("made with", self.toolchain.join(", "));
         fact("digest", self.digest.clone());
         fact("size", format!("{} bytes", self.size));
         for (name, interfaces) in [("imports", &self.imports), ("exports", &self.exports)] {
@@ -64,7 +65,8 @@ mod tests {
             size: 61_440,
             imports: vec!["sandpiper:sql/client".to_owned(), "wasi:io/streams".to_owned()],
             exports: vec![],
-            language: None,
+            language: Some("Rust".to_owned()),
+            toolchain: vec!["rustc 1.95.0".to_owned(), "wit-component 0.254.2".to_owned()],
             may_touch: "the database `db`".to_owned(),
         };
         let expected = "\
@@ -74,6 +76,8 @@ id             backfill
 target system  db
 uses           a, b
 rollback       true
+language       Rust
+made with      rustc 1.95.0, wit-component 0.254.2
 digest         ab12
 size           61440 bytes
 imports        sandpiper:sql/client

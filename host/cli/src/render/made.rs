@@ -39,11 +39,17 @@ impl Body for BuildReport {
                     Cell::new(&built.file),
                     Cell::new(words).ink(ink),
                     Cell::new(kilobytes(built.size)).right(),
-                    Cell::new(if view.verbose { built.command.as_str() } else { "" }).ink(Ink::Faint),
                 ],
             );
         }
-        table.render(view.palette)
+        let mut text = table.render(view.palette);
+        if view.verbose {
+            for line in self.built.iter().flat_map(|built| built.command.lines()) {
+                text.push_str(&view.palette.paint(Ink::Faint, &format!("$ {}", clean(line))));
+                text.push('\n');
+            }
+        }
+        text
     }
 
     fn is_empty(&self) -> bool {
@@ -76,10 +82,12 @@ mod tests {
             file: file.to_owned(),
             size: 61_440,
             unchanged,
-            command: "cargo build".to_owned(),
+            command: "one\ntwo".to_owned(),
         };
         let report = BuildReport { built: vec![built("_0001__A.wasm", false), built("_0002__B.wasm", true)] };
         let expected = "✓ _0001__A.wasm  built      62 kB\n• _0002__B.wasm  unchanged  62 kB\n";
         assert_eq!(report.text(View::default()), expected);
+        let shown = report.text(View { verbose: true, ..View::default() });
+        assert!(shown.ends_with("62 kB\n$ one\n$ two\n$ one\n$ two\n"), "{shown}");
     }
 }

@@ -41,7 +41,14 @@ async fn looked_at(file: &Path) -> Result<InspectReport, Fault> {
         imports: component.imports().to_vec(),
         exports: component.exports().to_vec(),
         language: component.language().map(str::to_owned),
+        toolchain: toolchain(&component),
     })
+}
+
+/// The tools by name and version; what only says the language again is left out.
+fn toolchain(component: &Component) -> Vec<String> {
+    let tools = component.producers().iter().filter(|producer| producer.field != "language");
+    tools.map(|tool| format!("{} {}", tool.name, tool.version).trim_end().to_owned()).collect()
 }
 
 fn may_touch(component: &Component, info: &serde_json::Value) -> String {

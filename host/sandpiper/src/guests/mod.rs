@@ -4,10 +4,18 @@
 //! are its language's own tools; what Sandpiper adds are the SDK of this very release and, in the component, the digest
 //! of the sources, by which a component that was only built again is told from an edited one.
 
+mod c;
+mod encode;
+mod go;
+mod javascript;
+mod job;
+mod language;
+mod python;
 mod rust;
 mod sdk;
 mod section;
 mod sources;
+mod world;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -40,7 +48,7 @@ pub struct Built {
     pub size: u64,
     /// Whether the sources were unchanged, so that nothing was built.
     pub unchanged: bool,
-    /// What was run, as one would type it.
+    /// What was run, as one would type it, one command a line.
     pub command: String,
 }
 
@@ -74,21 +82,26 @@ pub(crate) fn build(config: &Config, runtime: &Runtime, only: Option<&Path>) -> 
 }
 
 fn build_one(config: &Config, runtime: &Runtime, project: &Project) -> Result<Built, Fault> {
-    let workspace = config.folder.join(".sandpiper");
-    if !project.folder.join("Cargo.toml").is_file() {
+    let Some(language) = language::language_of(&project.folder) else {
         let message = format!("`{}` is no project of a language that this release builds", project.shown);
-        return Err(Fault::new("change::syntax", Blame::User, message)
-            .with_help("a Rust project has a `Cargo.toml`: `sandpiper new Name --language rust` makes one"));
-    }
+        return Err(Fault::new("change::syntax", Blame::User, message).with_help(format!(
+            "a project is told by its {}: `sandpiper new Name --language python` makes one",
+            language::manifests()
+        )));
+    };
     let before = sources::digest(&project.folder).map_err(|error| unreadable(project, &error))?;
     if let Some(size) = is_built_from(runtime, &project.output, before) {
         return Ok(project.built(size, true, String::new()));
     }
-    let made = rust::build(&project.folder, &project.shown, &workspace)?;
+    let job = job::Job { folder: &project.folder, shown: &project.shown, config };
+    let made = (language.build)(&job)?;
     // The lock file is part of the sources, and building may have written it.
     let digest = sources::digest(&project.folder).map_err(|error| unreadable(project, &error))?;
-    let bytes = std::fs::read(&made.component).map_err(|error| unreadable(project, &error))?;
-    let component = section::with_sources(&bytes, digest);
+    let named = match language.name {
+        Some(name) => section::with_language(&made.component, name).map_err(|why| job.failed(&why))?,
+        None => made.component,
+    };
+    let component = section::with_sources(&named, digest);
     runtime
         .load(component.as_slice().into(), Digest::of(&component))
         .map_err(|fault| fault.with_place(Some(Place::file(project.shown.as_str()))))?;
@@ -97,7 +110,7 @@ fn build_one(config: &Config, runtime: &Runtime, project: &Project) -> Result<Bu
         Fault::new("config::not-found", Blame::User, message)
             .with_place(Some(Place::file(&project.shown_output)))
     })?;
-    Ok(project.built(component.len() as u64, false, made.command))
+    Ok(project.built(component.len() as u64, false, made.commands.join("\n")))
 }
 
 impl Project {

@@ -1,31 +1,27 @@
 //! Guest projects in Rust: cargo builds them for `wasm32-wasip2`, whose libraries are components already.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use sandpiper_engine::fault::{Blame, Fault, Place};
 
-use super::sdk;
+use super::job::{Job, Made, Tool};
+use super::sdk::RUST_SDK;
 
 /// The target whose output is a component.
 const TARGET: &str = "wasm32-wasip2";
 
-/// What cargo made.
-pub(super) struct Made {
-    pub(super) component: PathBuf,
-    pub(super) command: String,
-}
+const CARGO: Tool =
+    Tool { name: "cargo", install: "Rust with rustup, then `rustup target add wasm32-wasip2`" };
 
 /// Builds a project against the SDK of this release. What is built is shared by all projects of the pipeline.
-pub(super) fn build(folder: &Path, shown: &str, workspace: &Path) -> Result<Made, Fault> {
-    let sdk = sdk::unpack_rust(workspace).map_err(|error| {
-        let message = format!("the Rust SDK cannot be unpacked to `{}`: {error}", workspace.display());
-        Fault::new("config::not-found", Blame::Host, message)
-    })?;
+pub(super) fn build(job: &Job<'_>) -> Result<Made, Fault> {
+    let (shown, workspace) = (job.shown, job.workspace());
+    let sdk = job.sdk(&RUST_SDK)?;
     let patch = format!("patch.crates-io.sandpiper-sdk.path={:?}", sdk.to_string_lossy());
     let mut cargo = Command::new("cargo");
     cargo
-        .current_dir(folder)
+        .current_dir(job.folder)
         .args([
             "build",
             "--release",
@@ -47,11 +43,7 @@ pub(super) fn build(folder: &Path, shown: &str, workspace: &Path) -> Result<Made
         .env_remove("RUSTC_WORKSPACE_WRAPPER")
         .env_remove("CARGO_MANIFEST_DIR");
     let command = format!("cargo build --release --lib --target {TARGET} --config '{patch}'");
-    let output = cargo.output().map_err(|error| {
-        Fault::new("change::syntax", Blame::User, format!("`cargo` cannot be started: {error}"))
-            .with_help("install Rust with rustup, then `rustup target add wasm32-wasip2`")
-            .with_place(Some(Place::file(shown)))
-    })?;
+    let output = cargo.output().map_err(|error| job.missing(&CARGO, &error))?;
     if !output.status.success() {
         return Err(failed(shown, &String::from_utf8_lossy(&output.stderr)));
     }
@@ -63,7 +55,7 @@ pub(super) fn build(folder: &Path, shown: &str, workspace: &Path) -> Result<Made
         )
         .with_help("say `crate-type = [\"cdylib\"]` under `[lib]` in its `Cargo.toml`")
     })?;
-    Ok(Made { component, command })
+    Ok(Made { component: job.read(&component)?, commands: vec![command] })
 }
 
 /// The component among what cargo says that it made: the last library of the project itself.

@@ -1,21 +1,50 @@
-//! The custom section in which a component keeps the digest of the sources that it was built from.
+//! The custom sections in which a component says what it was built from: its language, and the digest of its sources.
 
 use sandpiper_engine::digest::Digest;
 use sandpiper_runtime::component::SOURCES_SECTION;
+use wasm_metadata::Producers;
+
+/// A component that says which language it was written in. What its tools say is no answer: an interpreter in it was
+/// written in another language than the change.
+///
+/// # Errors
+///
+/// When the bytes are no component, in words.
+pub(super) fn with_language(component: &[u8], language: &str) -> Result<Vec<u8>, String> {
+    let mut producers = Producers::empty();
+    producers.add("language", language, "");
+    producers.add_to_wasm(component).map_err(|error| format!("{error:#}"))
+}
 
 /// A component with the digest of its sources, in place of one that it may have had.
 pub(super) fn with_sources(component: &[u8], sources: Digest) -> Vec<u8> {
-    let payload = sources.to_string();
-    let length = 1 + SOURCES_SECTION.len() + payload.len();
     let mut bytes = component.to_vec();
-    // A custom section: id 0, its size, the length of its name, the name, the content. All lengths here are below 128,
-    // so that each is one byte.
-    bytes.push(0);
-    bytes.push(u8::try_from(length).unwrap_or_default());
-    bytes.push(u8::try_from(SOURCES_SECTION.len()).unwrap_or_default());
-    bytes.extend_from_slice(SOURCES_SECTION.as_bytes());
-    bytes.extend_from_slice(payload.as_bytes());
+    append(&mut bytes, SOURCES_SECTION, sources.to_string().as_bytes());
     bytes
+}
+
+/// Appends a custom section: id 0, its size, the length of its name, the name, the content.
+pub(super) fn append(bytes: &mut Vec<u8>, name: &str, content: &[u8]) {
+    let mut section = Vec::new();
+    push_length(&mut section, name.len());
+    section.extend_from_slice(name.as_bytes());
+    section.extend_from_slice(content);
+    bytes.push(0);
+    push_length(bytes, section.len());
+    bytes.extend_from_slice(&section);
+}
+
+/// Writes an unsigned LEB128 number.
+fn push_length(bytes: &mut Vec<u8>, mut value: usize) {
+    loop {
+        let low = u8::try_from(value & 0x7f).unwrap_or_default();
+        value >>= 7;
+        if value == 0 {
+            bytes.push(low);
+            return;
+        }
+        bytes.push(low | 0x80);
+    }
 }
 
 /// The digest of the sources that a component says it was built from: it looks at the sizes of sections only, for it

@@ -6,7 +6,7 @@ use std::path::Path;
 use sandpiper_engine::digest::Digest;
 
 /// Folders that hold what was made, not what was written.
-const MADE: [&str; 4] = ["target", "node_modules", "__pycache__", "dist"];
+const MADE: [&str; 5] = ["target", "node_modules", "__pycache__", "dist", "venv"];
 
 /// The digest of every file of a project, by its path and its bytes, in the order of paths. Hidden files and what
 /// tools make are left out; line endings of text mean nothing, as in every other change.

@@ -2,6 +2,7 @@
 
 mod init;
 mod new;
+mod project;
 
 pub use init::init;
 pub(crate) use new::is_untouched;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::str::FromStr;
 
 use sandpiper_engine::change::Change;
@@ -13,6 +13,7 @@ use sandpiper_engine::suggest::nearest;
 
 use super::Made;
 use super::init::{quoted, write_new};
+use super::project::Details;
 use crate::config::{Config, StageConfig};
 
 /// In what a change is written.
@@ -25,28 +26,52 @@ pub enum Language {
     Yaml,
     /// A project in Rust.
     Rust,
+    /// A project in JavaScript.
+    JavaScript,
+    /// A project in TypeScript.
+    TypeScript,
+    /// A project in Python.
+    Python,
+    /// A project in Go.
+    Go,
+    /// A project in C.
+    C,
 }
+
+/// The languages by their names, as `--language` takes them.
+const LANGUAGES: [(&str, Language); 8] = [
+    ("sql", Language::Sql),
+    ("yaml", Language::Yaml),
+    ("rust", Language::Rust),
+    ("javascript", Language::JavaScript),
+    ("typescript", Language::TypeScript),
+    ("python", Language::Python),
+    ("go", Language::Go),
+    ("c", Language::C),
+];
+
+/// What else they are called.
+const SHORT: [(&str, &str); 6] = [
+    ("yml", "yaml"),
+    ("rs", "rust"),
+    ("js", "javascript"),
+    ("ts", "typescript"),
+    ("py", "python"),
+    ("golang", "go"),
+];
 
 impl FromStr for Language {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "sql" => Ok(Self::Sql),
-            "yaml" | "yml" => Ok(Self::Yaml),
-            "rust" | "rs" => Ok(Self::Rust),
-            "javascript" | "typescript" | "python" | "go" | "c" => Err(format!(
-                "this release has no project to begin with in `{text}`; it has `sql`, `yaml` and `rust` (a component \
-                 that was built from `{text}` by hand is applied like any other)"
-            )),
-            other => {
-                let meant = nearest(other, ["sql", "yaml", "rust"]);
-                let meant = meant.map_or_else(String::new, |meant| format!("; did you mean `{meant}`?"));
-                Err(format!(
-                    "`{other}` is no language of this release: it has `sql`, `yaml` and `rust`{meant}"
-                ))
-            }
-        }
+        let name = SHORT.iter().find(|(short, _)| *short == text).map_or(text, |(_, name)| name);
+        LANGUAGES.iter().find(|(known, _)| *known == name).map(|(_, language)| *language).ok_or_else(|| {
+            let names = LANGUAGES.map(|(name, _)| name);
+            let meant = nearest(text, names);
+            let meant = meant.map_or_else(String::new, |meant| format!("; did you mean `{meant}`?"));
+            let all = names.map(|name| format!("`{name}`")).join(", ");
+            format!("`{text}` is no language of this release: it has {all}{meant}")
+        })
     }
 }
 
@@ -82,23 +107,34 @@ pub fn new_change(config: &Config, change: &NewChange) -> Result<Made, Fault> {
     }
     let stem = format!("_{order}__{name}");
     let details = Details {
+        name: name.clone(),
         id: kebab_case(&name),
         author: change.author.clone(),
         target_system: config.systems.first().map_or("app-db", |system| system.name.as_str()).to_owned(),
     };
+    let project = stage.sources.join(&stem);
     let files = match change.language {
-        Language::Sql => vec![(stage.location.join(format!("{stem}.sql")), details.sql())],
-        Language::Yaml => vec![(stage.location.join(format!("{stem}.yaml")), details.yaml())],
-        Language::Rust => details.rust(&stage.sources.join(&stem)),
+        Language::Sql => vec![(stage.location.join(format!("{stem}.sql")), sql(&details))],
+        Language::Yaml => vec![(stage.location.join(format!("{stem}.yaml")), yaml(&details))],
+        Language::Rust => details.rust(&project),
+        Language::JavaScript => details.javascript(&project),
+        Language::TypeScript => details.typescript(&project),
+        Language::Python => details.python(&project),
+        Language::Go => details.go(&project),
+        Language::C => details.c(&project),
     };
     let mut made = Made::default();
     for (path, text) in &files {
         write_new(path, text)?;
         made.files.push(config.shown(path));
     }
+    let build = "write what it does, then run `sandpiper build` and `sandpiper apply`";
     made.next = match change.language {
         Language::Sql | Language::Yaml => "write what it does, then run `sandpiper apply`".to_owned(),
-        Language::Rust => "write what it does, then run `sandpiper build` and `sandpiper apply`".to_owned(),
+        Language::JavaScript | Language::TypeScript => {
+            format!("run `npm install` in `{}`; {build}", config.shown(&project))
+        }
+        Language::Rust | Language::Python | Language::Go | Language::C => build.to_owned(),
     };
     Ok(made)
 }
@@ -155,79 +191,42 @@ fn next_order(taken: &BTreeSet<Order>) -> String {
 /// Whether a file is still what [`new_change`] made: nobody wrote into it what it does.
 pub(crate) fn is_untouched(change: &Change, extension: &str) -> bool {
     let details = Details {
+        // Only a project shows it.
+        name: String::new(),
         id: change.id.to_string(),
         author: change.author.to_string(),
         target_system: change.target_system.to_string(),
     };
     let made = match extension {
-        "sql" => details.sql(),
-        "yaml" => details.yaml(),
+        "sql" => sql(&details),
+        "yaml" => yaml(&details),
         _ => return false,
     };
     Digest::of(made.as_bytes()) == change.digest
 }
 
-struct Details {
-    id: String,
-    author: String,
-    target_system: String,
+fn sql(details: &Details) -> String {
+    let Details { id, author, target_system, .. } = details;
+    let (author, target_system) = (quoted(author), quoted(target_system));
+    format!(
+        "-- sandpiper: id={id} author={author} target-system={target_system}\n\
+         -- apply\n\n\
+         -- rollback\n"
+    )
 }
 
-impl Details {
-    fn sql(&self) -> String {
-        let Self { id, author, target_system } = self;
-        let (author, target_system) = (quoted(author), quoted(target_system));
-        format!(
-            "-- sandpiper: id={id} author={author} target-system={target_system}\n\
-             -- apply\n\n\
-             -- rollback\n"
-        )
+fn yaml(details: &Details) -> String {
+    let Details { id, author, target_system, .. } = details;
+    let mut text = String::new();
+    // Quoted as JSON, which is YAML too.
+    for (key, value) in [("id", id), ("author", author), ("target-system", target_system)] {
+        let plain = value.chars().all(|c| c.is_ascii_alphanumeric() || "-_.@".contains(c))
+            && value.starts_with(|c: char| c.is_ascii_alphabetic());
+        let value = if plain { value.clone() } else { serde_json::Value::from(value.as_str()).to_string() };
+        // Writing to a text cannot fail.
+        let _ = writeln!(text, "{key}: {value}");
     }
-
-    fn yaml(&self) -> String {
-        let Self { id, author, target_system } = self;
-        let mut text = String::new();
-        // Quoted as JSON, which is YAML too.
-        for (key, value) in [("id", id), ("author", author), ("target-system", target_system)] {
-            let plain = value.chars().all(|c| c.is_ascii_alphanumeric() || "-_.@".contains(c))
-                && value.starts_with(|c: char| c.is_ascii_alphabetic());
-            let value =
-                if plain { value.clone() } else { serde_json::Value::from(value.as_str()).to_string() };
-            // Writing to a text cannot fail.
-            let _ = writeln!(text, "{key}: {value}");
-        }
-        text + "template: sql\napply: |\n  -- what applies it\nrollback: |\n  -- what takes it back\n"
-    }
-
-    fn rust(&self, folder: &Path) -> Vec<(PathBuf, String)> {
-        let Self { id, author, target_system } = self;
-        let manifest = format!(
-            "[package]\nname = \"{package}\"\nversion = \"0.1.0\"\nedition = \"2024\"\npublish = false\n\n\
-             [lib]\ncrate-type = [\"cdylib\"]\n\n\
-             [dependencies]\n# `sandpiper build` brings the SDK of its own release.\nsandpiper-sdk = \"{version}\"\n\n\
-             # 60 kB instead of 2.5 MB.\n[profile.release]\nopt-level = \"s\"\nlto = true\ncodegen-units = 1\n\
-             panic = \"abort\"\nstrip = true\n\n\
-             # A project of its own, whatever lies around it.\n[workspace]\n",
-            package = package_name(id),
-            version = env!("CARGO_PKG_VERSION"),
-        );
-        let code = format!(
-            "//! What the change `{id}` does.\n\n\
-             #[sandpiper_sdk::change(id = {id:?}, author = {author:?}, target_system = {target_system:?})]\n\
-             mod change {{\n    use sandpiper_sdk::prelude::*;\n\n    \
-             pub fn apply(db: &Connection) -> Result {{\n        \
-             db.execute(\"SELECT 1\", params![])?;\n        Ok(())\n    }}\n\n    \
-             pub fn rollback(db: &Connection) -> Result {{\n        \
-             db.execute(\"SELECT 1\", params![])?;\n        Ok(())\n    }}\n}}\n",
-        );
-        vec![(folder.join("Cargo.toml"), manifest), (folder.join("src/lib.rs"), code)]
-    }
-}
-
-/// The name of a cargo package: begins with a letter, holds letters, digits and hyphens.
-fn package_name(id: &str) -> String {
-    let name: String = id.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
-    format!("change-{}", name.trim_matches('-'))
+    text + "template: sql\napply: |\n  -- what applies it\nrollback: |\n  -- what takes it back\n"
 }
 
 /// A name in PascalCase; none where there is no name in it.
@@ -307,6 +306,7 @@ mod tests {
     #[test]
     fn a_language_that_is_not_there_is_named_with_those_that_are() {
         assert!("rsut".parse::<Language>().unwrap_err().contains("did you mean `rust`"));
-        assert!("python".parse::<Language>().unwrap_err().contains("`yaml`"));
+        assert!("cobol".parse::<Language>().unwrap_err().contains("`yaml`"));
+        assert_eq!("ts".parse::<Language>(), Ok(Language::TypeScript));
     }
 }

@@ -1,0 +1,3 @@
+module sandpiper-sdk
+
+go 1.24
