@@ -151,7 +151,7 @@ Examples:
   sandpiper exec --wait 60s -- node server.js
   sandpiper exec --start-anyway -- ./server      start it whatever became of the changes")]
     Exec(Exec),
-    /// Apply, then tell of the changes over HTTP: health, metrics, status
+    /// Apply, then tell of them over HTTP: health, metrics, status
     #[command(after_long_help = "\
 Paths: /healthz /readyz /metrics /v1/status /v1/audit /v1/plan /v1/openapi.json
 
