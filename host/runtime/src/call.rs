@@ -1,6 +1,7 @@
 //! Calls a change, or a template for a step of one, with handles to its systems.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use sandpiper_engine::fault::Fault;
 
@@ -11,6 +12,7 @@ use crate::log::Log;
 use crate::runtime::{Runtime, no_thread};
 use crate::sandbox::{Passing, Sandbox};
 use crate::state::Lent;
+use crate::stop::StopReason;
 use crate::target::{Capability, Session};
 
 impl Runtime {
@@ -20,6 +22,7 @@ impl Runtime {
     /// A stop of the call, its deadline among them, outweighs what the guest gives as its failure, but not its success:
     /// who asked for the stop decides what that is worth. A transaction that ended early outweighs everything.
     pub async fn call(&self, component: &Component, call: Call, loan: Loan) -> Returned {
+        let begun = Instant::now();
         let Loan { mut session, context, host, stop, deadline } = loan;
         let code = match self.code(component) {
             Ok(code) => code,
@@ -40,7 +43,7 @@ impl Runtime {
         let outcome = run(&mut sandbox, capability, call).await;
         capability::release(sandbox.store.data_mut()).await;
         let (lent, outcome) = sandbox.end(outcome);
-        settle(lent, outcome).await
+        settle(lent, outcome, begun.elapsed() >= deadline).await
     }
 }
 
@@ -54,14 +57,18 @@ async fn run(sandbox: &mut Sandbox, capability: Capability, call: Call) -> wasmt
     capability::call(capability, ready, call).await
 }
 
-/// Takes back what was lent.
-async fn settle(mut lent: Lent, outcome: Result<Outcome, CallError>) -> Returned {
+/// Takes back what was lent. What failed when the deadline was over is stopped by it, also where a system that was told of
+/// the deadline gave up before the watch did.
+async fn settle(mut lent: Lent, outcome: Result<Outcome, CallError>, is_late: bool) -> Returned {
     for session in std::mem::take(&mut lent.further).into_iter().filter_map(|further| further.session) {
         lent.closed(session.close().await);
     }
     let answer = match outcome {
         Ok(Ok(answer)) => lent.verdict.take().map_or(Ok(answer), Err),
-        Ok(Err(failure)) => Err(lent.stop.reason().map_or_else(|| failure.into(), CallError::Stopped)),
+        Ok(Err(failure)) => {
+            let stopped = lent.stop.reason().or(is_late.then_some(StopReason::Deadline));
+            Err(stopped.map_or_else(|| failure.into(), CallError::Stopped))
+        }
         Err(error) => Err(error),
     };
     let Some(session) = lent.session else { unreachable!("the session of a call stays where it was put") };
