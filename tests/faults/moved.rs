@@ -27,6 +27,9 @@ fn a_change_that_moves_to_another_stage_during_its_attempt_is_applied_once() {
         let rows = open(&project.path("target.db"))
             .query_row("SELECT count(*) FROM t", [], |row| row.get::<_, i64>(0));
         assert_eq!(rows.unwrap(), 1, "{store}");
-        assert_eq!(project.history("fill"), ["started", "applied"], "{store}");
+        let mut history = project.history("fill");
+        // The second one notes that it stands in another stage now: that says nothing of its state.
+        history.retain(|state| state != "null");
+        assert_eq!(history, ["started", "applied"], "{store}");
     }
 }
