@@ -26,14 +26,18 @@ pub(crate) fn all(story: &Story) -> Vec<String> {
     points
 }
 
-pub(crate) fn killed_everywhere(stories: &[Story]) {
+fn killed_everywhere(stories: &[Story]) {
     for story in stories {
-        each(story.name, &all(story), |point| {
-            let project = (story.project)();
-            run(&project, story.line, point, Signal::Kill).exits(-9);
-            recover(story, &project);
-        });
+        killed_at(story, &all(story));
     }
+}
+
+pub(crate) fn killed_at(story: &Story, points: &[String]) {
+    each(story.name, points, |point| {
+        let project = (story.project)();
+        run(&project, story.line, point, Signal::Kill).exits(-9);
+        recover(story, &project);
+    });
 }
 
 #[test]

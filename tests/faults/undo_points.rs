@@ -65,13 +65,22 @@ fn ends_well(project: &Scene) {
     assert_free(project);
 }
 
-/// An undo that is killed at each point of it, in a new scene each time.
-pub(crate) fn killed_everywhere(what: &str, applied: &(dyn Fn() -> Scene + Sync), may_need_person: bool) {
+fn killed_everywhere(what: &str, applied: &(dyn Fn() -> Scene + Sync), may_need_person: bool) {
     let (points, outcome) = points(&applied(), UNDO);
     outcome.exits(0);
     assert!(points.len() > 20, "{points:?}");
+    killed_at(what, applied, &points, may_need_person);
+}
+
+/// An undo that is killed at these points, in a new scene each time.
+pub(crate) fn killed_at(
+    what: &str,
+    applied: &(dyn Fn() -> Scene + Sync),
+    points: &[String],
+    may_need_person: bool,
+) {
     let mut asked = std::sync::atomic::AtomicUsize::new(0);
-    each(what, &points, |point| {
+    each(what, points, |point| {
         let project = applied();
         run(&project, UNDO, point, Signal::Kill).exits(-9);
         let next = project.run(UNDO);
