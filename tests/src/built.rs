@@ -20,14 +20,15 @@ pub fn binary() -> &'static Path {
 /// all dependencies with the other.
 pub fn binary_with_crash_points() -> &'static Path {
     static BINARY: LazyLock<PathBuf> =
-        LazyLock::new(|| build_host("sandpiper-crash-points", &["--features", "crash-points"]));
+        LazyLock::new(|| build_host("sandpiper-crash-points", &["--features", "sandpiper-cli/crash-points"]));
     &BINARY
 }
 
 fn build_host(name: &str, features: &[&str]) -> PathBuf {
     let profile = profile_folder();
     let mut cargo = cargo();
-    cargo.args(["--package", "sandpiper-cli", "--bin", name]).args(features);
+    // The dependencies have the features that the tests give them, and are compiled once.
+    cargo.args(["--workspace", "--bin", name]).args(features);
     if profile.file_name() == Some(OsStr::new("release")) {
         cargo.arg("--release");
     }

@@ -29,12 +29,12 @@ pub(crate) fn run() -> Result<()> {
         run_command(cargo(&[
             "build",
             "--locked",
-            "--package",
-            "sandpiper-cli",
+            // So that the dependencies have the features that the tests give them, and are compiled once.
+            "--workspace",
             "--bin",
             "sandpiper-crash-points",
             "--features",
-            "crash-points",
+            "sandpiper-cli/crash-points",
         ]))
     })?;
     part("SDKs", languages::test)?;
