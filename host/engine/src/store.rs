@@ -1,5 +1,6 @@
 //! What an audit store must be able to do: states, the chain of entries, leases, artifacts, descriptions.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +30,12 @@ pub trait Store: Send + Sync {
     /// which this would be no less to do than to give the states.
     async fn head(&self, _scope: &Scope) -> Result<Option<Digest>, StoreError> {
         Ok(None)
+    }
+
+    /// The files of this machine that the store is kept in, whether they are there yet or not: nothing can be written to
+    /// the store without one of them. None of a store that is elsewhere.
+    fn files(&self) -> Vec<PathBuf> {
+        Vec::new()
     }
 
     /// Makes the store, or moves its own schema forward under a lock of its own. Called before the first lease.

@@ -1,5 +1,6 @@
 //! The audit store in a SQLite file.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -164,6 +165,15 @@ impl Store for SqliteStore {
 
     async fn head(&self, scope: &Scope) -> Result<Option<Digest>, StoreError> {
         Ok(self.look(|connection| chain::newest_hash(connection, scope))?.flatten())
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        let beside = |suffix: &str| {
+            let mut path = self.database.path().as_os_str().to_owned();
+            path.push(suffix);
+            PathBuf::from(path)
+        };
+        ["", "-wal", "-journal"].map(beside).into()
     }
 
     async fn prepare(&self) -> Result<(), StoreError> {

@@ -8,7 +8,7 @@ use sandpiper_engine::change::Cadence;
 use super::{Opened, Sandpiper, Select};
 use crate::clock::milliseconds;
 use crate::observer::Event;
-use crate::project::{Memory, Settled, stamps};
+use crate::project::{Memory, Settled, stamps, store_stamps};
 use crate::report::{ChangeOutcome, Counts, Finished, Report};
 use crate::run::outcome::StageEnd;
 
@@ -17,7 +17,8 @@ impl Sandpiper {
     /// when it is clear at once that all are, the report has no stages, only counts.
     ///
     /// It is clear when names, sizes, times and inodes of all files are those that a run saw that had nothing to do, under
-    /// the same configuration, and the newest entry of the audit is the one that it saw.
+    /// the same configuration, and the newest entry of the audit is the one that it saw, or the audit's own files are as it
+    /// saw them.
     pub async fn apply_in_brief(&self, select: &Select) -> Finished<Report> {
         let (begun, now) = (Instant::now(), SystemTime::now());
         match self.settled(select, now).await {
@@ -38,13 +39,23 @@ impl Sandpiper {
     async fn settled(&self, select: &Select, now: SystemTime) -> Option<Settled> {
         let memory = self.memory_of(select, now)?;
         let known = Settled::recall(memory, &self.config, &self.secrets)?;
+        let systems = self.systems_of(&self.config).ok()?;
+        let store = store_stamps(&systems.store().files(), now);
+        if store.is_some() && store == known.store {
+            return (stamps(&self.config, now)? == known.files).then_some(known);
+        }
         // The one takes about as long as the other.
         let config = self.config.clone();
         let files = thread::spawn(move || stamps(&config, now));
-        let head =
-            async { self.systems_of(&self.config).ok()?.store().head(&self.scope()).await.ok()? }.await;
+        let head = systems.store().head(&self.scope()).await;
         let files = files.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        (files? == known.files && head? == known.head).then_some(known)
+        if files? != known.files || head.ok()?? != known.head {
+            return None;
+        }
+        if store.is_some() {
+            Settled { store, ..known }.keep(memory, &self.config, &self.secrets);
+        }
+        Some(known)
     }
 
     /// Remembers that a run had nothing to do, which began with a look at the files after `begun`.
@@ -62,6 +73,7 @@ impl Sandpiper {
             && outcomes.all(|outcome| outcome == ChangeOutcome::AlreadyApplied);
         let memory = self.memory_of(select, begun).filter(|_| is_settled)?;
         let store = opened.systems.store();
+        let stamps_of_store = store_stamps(&store.files(), begun);
         let head = store.head(&self.scope()).await.ok()??;
         // What was planned on is what the audit says at this entry, and not at a later one.
         let states = store.states(&self.scope()).await.ok()?;
@@ -71,7 +83,7 @@ impl Sandpiper {
         // A file that was edited since it was read was touched too lately to have a stamp here.
         let files = stamps(&self.config, begun)?;
         let changes = changes.count() as u64;
-        Settled { files, head, changes }.keep(memory, &self.config, &self.secrets);
+        Settled { files, head, store: stamps_of_store, changes }.keep(memory, &self.config, &self.secrets);
         Some(())
     }
 
@@ -90,6 +102,7 @@ mod tests {
     use std::path::PathBuf;
     use std::time::Duration;
 
+    use sandpiper_engine::digest::Digest;
     use tempfile::TempDir;
 
     use super::*;
@@ -135,6 +148,13 @@ mod tests {
             let text =
                 format!("-- sandpiper: id={id} author=ada target-system=app\nCREATE TABLE {id} (x);\n");
             self.write(&format!("changes/_000{order}__Change.sql"), &text);
+        }
+
+        /// The stamps of the store that the next run compares with.
+        fn remembered(&self) -> Digest {
+            let sandpiper = self.open();
+            let memory = sandpiper.memory_of(&Select::default(), SystemTime::now()).unwrap();
+            Settled::recall(memory, &sandpiper.config, &sandpiper.secrets).unwrap().store.unwrap()
         }
 
         fn open(&self) -> Sandpiper {
@@ -221,6 +241,18 @@ mod tests {
         assert_eq!(project.told(&project.open()), "1 applied");
         fs::remove_file(project.path("app.db")).unwrap();
         assert_eq!(project.told(&project.open()), "3 applied");
+    }
+
+    #[test]
+    fn a_store_that_was_touched_and_ends_as_it_ended_is_settled_as_ever() {
+        let project = Project::settled();
+        let before = project.remembered();
+        let file = fs::File::options().write(true).open(project.path("app.db")).unwrap();
+        file.set_modified(SystemTime::now()).unwrap();
+        for _ in 0..2 {
+            assert_eq!(project.told(&project.open()), "clear at once: 2");
+            assert_ne!(project.remembered(), before, "the next run compares with the store as it is now");
+        }
     }
 
     #[test]

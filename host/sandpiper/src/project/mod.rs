@@ -32,7 +32,7 @@ pub use memory::Memory;
 pub use payload::Payload;
 pub use read::MAX_FILE;
 pub use retry::read_retry;
-pub use settled::{Settled, stamps};
+pub use settled::{Settled, stamps, store_stamps};
 
 use stat_cache::StatCache;
 

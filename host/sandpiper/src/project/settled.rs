@@ -2,7 +2,8 @@
 //! and at the newest entry of the audit that this is so still: nothing is read, decoded or planned for it.
 //!
 //! The stamps are those of [`stat_cache`](super::stat_cache), the newest entry is known by its hash, which binds every
-//! entry before it. Whoever wants to see more than how many changes are applied plans as ever.
+//! entry before it. Where the store is files of this machine, their stamps tell that nothing was written to it, and even
+//! the newest entry need not be read. Whoever wants to see more than how many changes are applied plans as ever.
 
 use std::ffi::CStr;
 use std::io::Write as _;
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use rustix::fs::{AtFlags, Mode, OFlags, RawDir};
+use rustix::io::Errno;
 use sandpiper_engine::digest::{Digest, Hasher};
 
 use super::memory::{self, Memory};
@@ -20,7 +22,10 @@ use crate::config::Config;
 use crate::secrets::Secrets;
 
 /// What the file begins with: its format, and whose rules the files satisfied.
-const HEAD: &[u8] = concat!("sandpiper settled 1 ", env!("CARGO_PKG_VERSION"), "\n").as_bytes();
+const HEAD: &[u8] = concat!("sandpiper settled 2 ", env!("CARGO_PKG_VERSION"), "\n").as_bytes();
+
+/// Stands where no stamps are known.
+const UNKNOWN: [u8; 32] = [0; 32];
 
 /// That all changes of a project were applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +34,9 @@ pub struct Settled {
     pub files: Digest,
     /// The hash of the newest entry then.
     pub head: Digest,
+    /// The stamps of the store's own files before that entry was read, where there are such files and nobody had just
+    /// written to them.
+    pub store: Option<Digest>,
     /// How many changes there were.
     pub changes: u64,
 }
@@ -58,7 +66,8 @@ impl Settled {
 
     fn encode(&self) -> Vec<u8> {
         let changes = self.changes.to_le_bytes();
-        let body = [self.files.as_bytes().as_slice(), self.head.as_bytes(), &changes].concat();
+        let store = self.store.map_or(UNKNOWN, |digest| *digest.as_bytes());
+        let body = [self.files.as_bytes().as_slice(), self.head.as_bytes(), &store, &changes].concat();
         [HEAD, Digest::of(&body).as_bytes(), &body].concat()
     }
 
@@ -68,9 +77,11 @@ impl Settled {
             return None;
         }
         let (files, rest) = body.split_first_chunk::<32>()?;
-        let (head, changes) = rest.split_first_chunk::<32>()?;
+        let (head, rest) = rest.split_first_chunk::<32>()?;
+        let (store, changes) = rest.split_first_chunk::<32>()?;
+        let store = (*store != UNKNOWN).then(|| (*store).into());
         let changes = u64::from_le_bytes(changes.try_into().ok()?);
-        Some(Self { files: (*files).into(), head: (*head).into(), changes })
+        Some(Self { files: (*files).into(), head: (*head).into(), store, changes })
     }
 }
 
@@ -107,6 +118,21 @@ pub fn stamps(config: &Config, now: SystemTime) -> Option<Digest> {
         }
     }
     Some(hasher.finish())
+}
+
+/// The stamps of the files that a store is kept in, one that is not there among them. None where there are none, where one
+/// of them was touched just before `now`, and where one cannot be looked at.
+pub fn store_stamps(files: &[PathBuf], now: SystemTime) -> Option<Digest> {
+    let mut hasher = Hasher::default();
+    for file in files {
+        let numbers = match rustix::fs::stat(file) {
+            Ok(stat) => Some(Stamp::from(&stat)).filter(|stamp| stamp.is_settled(now))?.numbers(),
+            Err(Errno::NOENT) => Default::default(),
+            Err(_) => return None,
+        };
+        numbers.iter().try_for_each(|number| hasher.write_all(&number.to_le_bytes())).ok()?;
+    }
+    (!files.is_empty()).then(|| hasher.finish())
 }
 
 /// The names in a folder, each with the zero that ends it, one after the other.
