@@ -1,6 +1,7 @@
 //! MySQL and MariaDB through the binary, on real servers of MariaDB.
 
 mod crash_points;
+mod doctor;
 mod faults;
 mod histories;
 mod messages;

@@ -37,6 +37,8 @@ const END: &str = "SELECT head.sequence, head.hash, head.states, last.hash
      WHERE service = ? AND environment = ? AND tenant = ?";
 const ORPHAN: &str = "SELECT chain FROM sandpiper_entry
      WHERE chain NOT IN (SELECT id FROM sandpiper_chain) LIMIT 1";
+const LAST: &str = "SELECT sequence, hash, body FROM sandpiper_entry WHERE chain = ? AND sequence >= ?
+     ORDER BY sequence";
 const WALK: &str = "SELECT sequence, hash, body FROM sandpiper_entry WHERE chain = ? AND sequence > ?
      ORDER BY sequence LIMIT 1000";
 
@@ -222,13 +224,32 @@ async fn walked(client: &mut Client, scope: &Scope) -> Result<ChainReport, Failu
     let mut walk = Walk::new(scope);
     let broken = match found(client, scope).await? {
         Some(head) => along(client, scope, &head, &mut walk).await?,
-        // A scope without a head has no entries; entries without a head have lost it.
-        None => {
-            let lost = || (Sequence(1), "a chain's recorded end is not there".to_owned());
-            is_headless(client).await?.then(lost)
-        }
+        None => headless(client).await?,
     };
     Ok(ChainReport { entries: walk.entries, broken })
+}
+
+/// A scope without a head has no entries; entries without a head have lost it.
+async fn headless(client: &mut Client) -> Result<Broken, Failure> {
+    let lost = || (Sequence(1), "a chain's recorded end is not there".to_owned());
+    Ok(is_headless(client).await?.then(lost))
+}
+
+/// Whether the newest entry fits the one before it and the recorded end; how many entries there are.
+pub(crate) async fn end(client: &mut Client, scope: &Scope) -> Result<ChainReport, Failure> {
+    client.batch(&schema::begin_looking()).await?;
+    let report = ended(client, scope).await;
+    schema::roll_back(client).await;
+    report
+}
+
+async fn ended(client: &mut Client, scope: &Scope) -> Result<ChainReport, Failure> {
+    let Some(Row { id, head, .. }) = found(client, scope).await? else {
+        return Ok(ChainReport { entries: 0, broken: headless(client).await? });
+    };
+    let before = head.sequence.0.saturating_sub(1);
+    let answer = client.one(LAST, vec![id.into(), before.into()]).await?;
+    Ok(rows::chain::ended(scope, head, &answer.rows)?)
 }
 
 async fn along(

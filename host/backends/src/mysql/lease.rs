@@ -20,6 +20,9 @@ macro_rules! now {
         "(TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', UTC_TIMESTAMP(3)) DIV 1000)"
     };
 }
+/// The server's clock.
+pub(crate) const CLOCK: &str = concat!("SELECT ", now!());
+
 macro_rules! key {
     () => {
         "service = ? AND environment = ? AND tenant = ? AND stage = ?"

@@ -14,6 +14,7 @@ mod client;
 mod connect;
 mod cursor;
 mod database;
+mod diagnosis;
 mod errors;
 mod guard;
 mod lease;

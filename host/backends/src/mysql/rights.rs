@@ -1,27 +1,125 @@
-//! What an account needs to keep the host's own tables, in the statement that grants it.
+//! What an account needs to keep the host's own tables, in the statement that grants it; and what it has.
+//!
+//! A server tells an account little of the rights that it has by a role, or that everybody has. But it prepares no
+//! statement that the account may not run, and preparing one does nothing.
 
+use super::client::Client;
 use super::database::Database;
+use super::errors::{Failure, number};
+
+/// What changes rows that are there, and so what was recorded, though nobody may write to them.
+const ALTERING: &str = "
+    SELECT privilege_type FROM information_schema.user_privileges
+        WHERE grantee = ? AND privilege_type IN ('ALTER', 'DROP', 'TRIGGER')
+    UNION SELECT privilege_type FROM information_schema.schema_privileges
+        WHERE grantee = ? AND privilege_type IN ('ALTER', 'DROP', 'TRIGGER') AND DATABASE() LIKE table_schema";
 
 /// Says what has to be granted, after what the server said.
 pub(crate) async fn missing(database: &Database, said: &str) -> String {
+    format!("{said}; {}", needed(database).await)
+}
+
+/// What has to be granted.
+pub(crate) async fn needed(database: &Database) -> String {
     let name = database.address().database.replace('`', "``");
+    let quoted = |text: &str| format!("'{}'", text.replace('\'', "''"));
     // The server's own name of an account has the hosts that it comes from in it.
-    let account = match account(database).await {
+    let (user, host) = match own_account(database).await {
         Some(account) => account,
-        None => format!("'{}'@'%'", database.address().user.replace('\'', "''")),
+        None => (database.address().user.clone(), "%".to_owned()),
     };
     format!(
-        "{said}; the account needs rights to the tables `sandpiper_*`: GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, \
-         ALTER ON `{name}`.* TO {account}"
+        "the account needs rights to the tables `sandpiper_*`: GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER ON \
+         `{name}`.* TO {}@{}",
+        quoted(&user),
+        quoted(&host)
     )
 }
 
-async fn account(database: &Database) -> Option<String> {
+async fn own_account(database: &Database) -> Option<(String, String)> {
     let mut client = database.connect().await.ok()?;
-    let answer = client.one("SELECT CURRENT_USER()", Vec::new()).await;
+    let account = account(&mut client).await;
     client.terminate().await;
-    let answer = answer.ok()?;
-    let (user, host) = answer.rows.first()?.text(0).ok()?.rsplit_once('@')?;
-    let quoted = |text: &str| format!("'{}'", text.replace('\'', "''"));
-    Some(format!("{}@{}", quoted(user), quoted(host)))
+    account.ok()?
+}
+
+async fn account(client: &mut Client) -> Result<Option<(String, String)>, Failure> {
+    let answer = client.one("SELECT CURRENT_USER()", Vec::new()).await?;
+    let Some(row) = answer.rows.first() else { return Ok(None) };
+    let account = row.text(0)?.rsplit_once('@');
+    Ok(account.map(|(user, host)| (user.to_owned(), host.to_owned())))
+}
+
+/// Which rights to some tables the account lacks: to use those that are there, and to make those that are not.
+pub(crate) async fn lacking(client: &mut Client, tables: &[&str]) -> Result<Vec<&'static str>, Failure> {
+    let mut lacking = Vec::new();
+    for table in tables {
+        let mut asked = vec![("SELECT", format!("SELECT 1 FROM {table}"))];
+        asked.extend(writing(table));
+        let mut is_there = true;
+        let mut refused = Vec::new();
+        for (right, statement) in asked {
+            match may(client, &statement).await? {
+                May::Yes => {}
+                May::IfThere => is_there = false,
+                May::No => refused.push(right),
+            }
+        }
+        if !is_there && may(client, &format!("CREATE TABLE {table} (id int)")).await? == May::No {
+            refused.push("CREATE");
+        }
+        refused.retain(|right| !lacking.contains(right));
+        lacking.extend(refused);
+    }
+    Ok(lacking)
+}
+
+/// Whether the account may write to a table that is there.
+pub(crate) async fn may_write(client: &mut Client, table: &str) -> Result<bool, Failure> {
+    for (_, statement) in writing(table) {
+        if may(client, &statement).await? == May::Yes {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether the account may alter or drop the tables of its database, as far as the server tells without roles.
+pub(crate) async fn may_alter(client: &mut Client) -> Result<bool, Failure> {
+    let Some((user, host)) = account(client).await? else { return Ok(false) };
+    let grantee = format!("'{user}'@'{host}'");
+    let given = client.one(ALTERING, vec![grantee.as_str().into(), grantee.as_str().into()]).await?;
+    Ok(!given.rows.is_empty())
+}
+
+/// The statements that a right to write is needed for. That is looked at before what they say.
+fn writing(table: &str) -> [(&'static str, String); 3] {
+    [
+        ("INSERT", format!("INSERT INTO {table} () VALUES ()")),
+        ("UPDATE", format!("UPDATE {table} SET sequence = 0 WHERE 1 = 0")),
+        ("DELETE", format!("DELETE FROM {table} WHERE 1 = 0")),
+    ]
+}
+
+/// What a server says to a statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum May {
+    Yes,
+    /// The table is not there.
+    IfThere,
+    No,
+}
+
+async fn may(client: &mut Client, statement: &str) -> Result<May, Failure> {
+    match client.prepare(statement).await {
+        Ok(prepared) => {
+            client.close(&prepared);
+            Ok(May::Yes)
+        }
+        Err(Failure::Server(error, _)) if error.is_about_rights() => Ok(May::No),
+        Err(Failure::Server(error, _)) if error.is(number::MISSING_TABLE) => Ok(May::IfThere),
+        // It would have refused the right before it found what else is wrong.
+        Err(Failure::Server(..)) => Ok(May::Yes),
+        Err(failure) => Err(failure),
+    }
 }

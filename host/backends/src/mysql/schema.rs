@@ -117,6 +117,19 @@ const MIGRATIONS: [&[&str]; 1] = [&[
     table!("sandpiper_description", "digest binary(32) NOT NULL PRIMARY KEY, body longtext NOT NULL"),
 ]];
 
+/// What the tables are called.
+pub(crate) const TABLES: [&str; 9] = [
+    "sandpiper_store",
+    "sandpiper_chain",
+    "sandpiper_entry",
+    "sandpiper_state",
+    "sandpiper_lease",
+    "sandpiper_checkpoint",
+    "sandpiper_step",
+    "sandpiper_artifact",
+    "sandpiper_description",
+];
+
 /// The version that this host makes, and the newest that it knows.
 pub(crate) const VERSION: usize = MIGRATIONS.len();
 
@@ -199,7 +212,7 @@ pub(crate) fn version(found: Option<&str>) -> Result<usize, StoreError> {
 }
 
 /// The version of the tables; 0 when there are none.
-async fn found(client: &mut Client) -> Result<usize, StoreError> {
+pub(crate) async fn found(client: &mut Client) -> Result<usize, StoreError> {
     match client.one(VALUE, vec!["schema".into()]).await {
         Ok(answer) => version(answer.rows.first().map(|row| row.text(0)).transpose().in_store()?),
         Err(Failure::Server(error, _)) if error.is(number::MISSING_TABLE) => Ok(0),

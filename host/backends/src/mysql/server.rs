@@ -92,20 +92,34 @@ impl Server {
         self.capabilities & capability != 0
     }
 
+    /// Which one it is, and which is needed, for people.
+    pub(crate) fn described(&self) -> String {
+        let name = match self.flavour {
+            Flavour::MySql => "MySQL",
+            Flavour::MariaDb => "MariaDB",
+        };
+        format!("{name} {}; {} is needed", self.version, needed())
+    }
+
     /// Refuses a server that is too old.
     pub(crate) fn check(&self) -> Result<(), Failure> {
         for (flavour, name, oldest) in OLDEST {
             if flavour == self.flavour && self.release < oldest {
-                let needed = OLDEST.map(|(_, name, (major, minor))| format!("{name} {major}.{minor}"));
                 return Err(Failure::Version(format!(
-                    "the server is {name} {}, which is too old: {} or newer is needed",
+                    "the server is {name} {}, which is too old: {} is needed",
                     self.version,
-                    needed.join(" or ")
+                    needed()
                 )));
             }
         }
         Ok(())
     }
+}
+
+/// What is worked with.
+fn needed() -> String {
+    let needed = OLDEST.map(|(_, name, (major, minor))| format!("{name} {major}.{minor}"));
+    format!("{} or newer", needed.join(" or "))
 }
 
 fn flavour(said: &str) -> (Flavour, String) {

@@ -10,6 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use sandpiper_engine::change::ChangeId;
+use sandpiper_engine::diagnosis::Finding;
 use sandpiper_engine::digest::Digest;
 use sandpiper_engine::entry::{Entry, Record, Sequence, Token};
 use sandpiper_engine::scope::{LockKey, Scope};
@@ -23,7 +24,7 @@ use super::chain::{EntriesError, Refused, Unfinished};
 use super::client::Client;
 use super::database::Database;
 use super::errors::{Failure, number};
-use super::{archive, chain, lease, progress, prune, rights, schema, states};
+use super::{archive, chain, diagnosis, lease, progress, prune, rights, schema, states};
 use crate::servers::failure::{Explain as _, store_error};
 use crate::servers::pool::{Pool, Tries, in_time, patiently, retried};
 use crate::servers::rows;
@@ -417,5 +418,9 @@ impl Store for MysqlStore {
         let damaged =
             || StoreError::Damaged("its table `sandpiper_store` does not say which store it is".to_owned());
         read.rows.first().ok_or_else(damaged)?.text(0).map(str::to_owned).in_store()
+    }
+
+    async fn diagnose(&self, scope: &Scope) -> Vec<Finding> {
+        diagnosis::store(&self.pool.database, scope).await
     }
 }

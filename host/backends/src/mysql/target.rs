@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use sandpiper_engine::diagnosis::Finding;
 use sandpiper_engine::entry::{AttemptId, Mode};
 use sandpiper_engine::scope::SystemName;
 use sandpiper_runtime::target::{Atomicity, Capability, Fence, Opening, Session, Target, TargetError, Turn};
@@ -15,7 +16,7 @@ use super::marks::{self, Marks};
 use super::session::{MysqlSession, Transaction, roll_back};
 use super::settings::Settings;
 use super::values::Clock;
-use super::{lease, rights, whole};
+use super::{diagnosis, lease, rights, whole};
 use crate::Role;
 use crate::crash;
 use crate::network::Pings;
@@ -243,5 +244,9 @@ impl Target for MysqlTarget {
             Err(Failure::Server(error, _)) if error.is(number::MISSING_TABLE) => Ok(()),
             other => other.map(drop).in_target(),
         }
+    }
+
+    async fn diagnose(&self) -> Vec<Finding> {
+        diagnosis::target(&self.database, self.role).await
     }
 }

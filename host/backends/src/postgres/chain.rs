@@ -9,7 +9,7 @@ use super::client::{Answer, Client};
 use super::errors::{Failure, ServerError};
 use super::lease;
 use super::{progress, schema, states};
-use crate::chain::{Broken, Linked, Walk, end_fits};
+use crate::chain::{Broken, Linked, Walk};
 use crate::crash;
 use crate::servers::rows::chain::{Row, Texts, new_row, row, stored, written};
 use crate::servers::rows::{self, scope_parts};
@@ -259,8 +259,7 @@ async fn ended(client: &mut Client, scope: &Scope) -> Result<ChainReport, Failur
     };
     let before = head.sequence.0.saturating_sub(1);
     let answer = client.one(LAST, vec![id.into(), before.into()]).await?;
-    let links = answer.rows.iter().map(stored).collect::<Result<Vec<_>, _>>()?;
-    Ok(ChainReport { entries: head.sequence.0, broken: end_fits(scope, head, &links) })
+    Ok(rows::chain::ended(scope, head, &answer.rows)?)
 }
 
 async fn along(

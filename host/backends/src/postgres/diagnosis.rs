@@ -1,10 +1,8 @@
 //! What can be wrong with a database, looked at without making anything.
 
-use jiff::Timestamp;
 use sandpiper_engine::diagnosis::Finding;
 use sandpiper_engine::fault::Fault;
 use sandpiper_engine::scope::Scope;
-use sandpiper_engine::store::StoreError;
 
 use super::client::Client;
 use super::database::Database;
@@ -13,7 +11,7 @@ use super::marks::{missing_rights, quoted};
 use super::target::{CHECK, OLDEST};
 use super::{chain, schema};
 use crate::Role;
-use crate::servers::cells::Cells;
+use crate::servers::diagnosis::{self, Table, reached, unreachable, unread};
 use crate::servers::failure::{Explain as _, Unreadable, store_error, target_error};
 
 /// What is looked at in a target system, and in a store, once it is reached.
@@ -29,7 +27,7 @@ const COLUMNS: &str = "
     JOIN pg_catalog.pg_namespace AS place ON place.oid = made.relnamespace AND place.nspname = 'sandpiper'
     JOIN pg_catalog.pg_attribute AS own ON own.attrelid = made.oid AND own.attnum > 0 AND NOT own.attisdropped
     WHERE made.relname IN ('sandpiper_fence', 'sandpiper_marker')";
-const TABLES: [(&str, &[&str]); 2] = [
+const TABLES: [Table; 2] = [
     ("sandpiper_fence", &["store", "service", "environment", "tenant", "stage", "token"]),
     ("sandpiper_marker", &["attempt_id", "written_at"]),
 ];
@@ -71,7 +69,7 @@ pub(crate) async fn target(database: &Database, role: Role) -> Vec<Finding> {
         Ok(client) => client,
         Err(failure) => return unreachable(&fault(&failure), &OF_TARGET),
     };
-    let mut findings = vec![reached(database)];
+    let mut findings = vec![reached(&database.address().place(), &database.address().user)];
     findings.extend(server(&mut client).await);
     findings.push(match client.one(CHECK, Vec::new()).await {
         Ok(answer) => rights(database, answer.rows.first().map(|row| row.flag(3))),
@@ -79,7 +77,7 @@ pub(crate) async fn target(database: &Database, role: Role) -> Vec<Finding> {
     });
     findings.push(clock(&mut client).await);
     findings.push(match client.one(COLUMNS, Vec::new()).await {
-        Ok(answer) => tables(&answer.rows),
+        Ok(answer) => diagnosis::tables(&answer.rows, &TABLES, |table| format!("sandpiper.{table}")),
         Err(failure) => unread("tables", &failure),
     });
     findings.push(audit(database, &mut client, role).await);
@@ -94,7 +92,7 @@ pub(crate) async fn store(database: &Database, scope: &Scope) -> Vec<Finding> {
         Ok(client) => client,
         Err(failure) => return unreachable(&fault(&failure), &OF_STORE),
     };
-    let mut findings = vec![reached(database)];
+    let mut findings = vec![reached(&database.address().place(), &database.address().user)];
     findings.extend(server(&mut client).await);
     findings.push(match client.one(MAY_KEEP, Vec::new()).await {
         Ok(answer) => rights(database, answer.rows.first().map(|row| row.flag(0))),
@@ -104,21 +102,6 @@ pub(crate) async fn store(database: &Database, scope: &Scope) -> Vec<Finding> {
     findings.extend(kept(&mut client, scope).await);
     client.terminate().await;
     findings
-}
-
-fn reached(database: &Database) -> Finding {
-    let address = database.address();
-    Finding::good("reachable", format!("`{}` lets the account `{}` in", address.place(), address.user))
-}
-
-fn unreachable(fault: &Fault, rest: &[&'static str]) -> Vec<Finding> {
-    let help = fault.help.as_deref().unwrap_or_default();
-    let found = Finding::bad("reachable", fault.message.as_str(), help);
-    std::iter::once(found).chain(Finding::unknown(rest.iter().copied(), "reachable")).collect()
-}
-
-fn unread(aspect: &'static str, failure: &Failure) -> Finding {
-    Finding::bad(aspect, target_error(failure).to_string(), "see what the server says in its log")
 }
 
 /// Which server it is; of one that only reads that as well.
@@ -160,45 +143,7 @@ fn rights(database: &Database, may: Option<Result<bool, Unreadable>>) -> Finding
 }
 
 async fn clock(client: &mut Client) -> Finding {
-    let now = || Timestamp::now().as_millisecond();
-    let before = now();
-    let answer = client.one(CLOCK, Vec::new()).await;
-    let after = now();
-    let time = answer.and_then(|answer| Ok(answer.rows.first().map(|row| row.number(0)).transpose()?));
-    match time {
-        Ok(Some(time)) => crate::diagnosis::clock(i64::try_from(time).unwrap_or(i64::MAX), before, after),
-        Ok(None) => Finding::odd("clock", "the server did not tell its time", "ask it: `SELECT now()`"),
-        Err(failure) => unread("clock", &failure),
-    }
-}
-
-/// Whether the tables of markers and fence rows are as this host makes them, where they are there.
-fn tables(rows: &[Cells]) -> Finding {
-    let has = |table: &str, column: Option<&str>| {
-        rows.iter().any(|row| {
-            row.text(0).is_ok_and(|found| found == table)
-                && column.is_none_or(|column| row.text(1).is_ok_and(|found| found == column))
-        })
-    };
-    let there = TABLES.iter().filter(|(table, _)| has(table, None));
-    for (table, columns) in there.clone() {
-        if let Some(column) = columns.iter().find(|column| !has(table, Some(column))) {
-            return Finding::bad(
-                "tables",
-                format!(
-                    "`sandpiper.{table}` has no column `{column}`: it is not the table that Sandpiper makes"
-                ),
-                format!("rename that table; Sandpiper then makes its own `{table}`"),
-            );
-        }
-    }
-    match there.count() {
-        0 => Finding::good(
-            "tables",
-            "no marker and fence tables yet: the first run that needs them makes them",
-        ),
-        _ => Finding::good("tables", "the marker and fence tables are as they should be"),
-    }
+    diagnosis::clock(async { Ok(client.one(CLOCK, Vec::new()).await?.rows) }).await
 }
 
 /// Whether what a change does could reach an audit in the same database.
@@ -243,22 +188,12 @@ async fn audit(database: &Database, client: &mut Client, role: Role) -> Finding 
 
 /// The store's tables, and the end of the chain in them.
 async fn kept(client: &mut Client, scope: &Scope) -> Vec<Finding> {
-    let version = match schema::found(client).await {
-        Ok(version) => version,
-        Err(error) => {
-            let help = match &error {
-                StoreError::Version(_) => "run a release of Sandpiper that is as new as the store",
-                StoreError::Rights(_) => "grant the account what `rights` names",
-                _ => "somebody changed the store by hand, or it was damaged: compare it with a backup",
-            };
-            let found = Finding::bad("schema", error.to_string(), help);
-            return std::iter::once(found).chain(Finding::unknown(["chain"], "schema")).collect();
-        }
+    let version = schema::found(client).await;
+    let schema = diagnosis::schema(&version);
+    let chain = match version {
+        Err(_) => return std::iter::once(schema).chain(Finding::unknown(["chain"], "schema")).collect(),
+        Ok(0) => crate::diagnosis::chain(Ok(None)),
+        Ok(_) => crate::diagnosis::chain(chain::end(client, scope).await.in_store().map(Some)),
     };
-    if version == 0 {
-        let none = Finding::good("schema", "no audit yet: the first run makes it");
-        return vec![none, crate::diagnosis::chain(Ok(None))];
-    }
-    let end = chain::end(client, scope).await.in_store();
-    vec![Finding::good("schema", format!("version {version}")), crate::diagnosis::chain(end.map(Some))]
+    vec![schema, chain]
 }

@@ -3,6 +3,7 @@
 
 pub(crate) mod address;
 pub(crate) mod cells;
+pub(crate) mod diagnosis;
 pub(crate) mod failure;
 pub(crate) mod pool;
 pub(crate) mod rows;

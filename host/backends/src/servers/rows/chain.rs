@@ -3,10 +3,10 @@
 use sandpiper_engine::entry::{Entry, Sequence, Token};
 use sandpiper_engine::scope::Scope;
 use sandpiper_engine::state::Forgotten;
-use sandpiper_engine::store::{AppendError, Appended, Draft, Lease};
+use sandpiper_engine::store::{AppendError, Appended, ChainReport, Draft, Lease};
 
 use super::{scope_parts, states};
-use crate::chain::{Head, Link, Linked, NewLink, link};
+use crate::chain::{Head, Link, Linked, NewLink, end_fits, link};
 use crate::servers::cells::Cells;
 use crate::servers::failure::{Failure, Unreadable};
 use crate::servers::statement::{Argument, Statement};
@@ -114,6 +114,13 @@ fn sum(row: &Cells, column: usize) -> Result<Sum, Unreadable> {
 /// An entry as it is stored: sequence, hash, body.
 pub(crate) fn stored(row: &Cells) -> Result<Link, Unreadable> {
     Ok(Link { sequence: Sequence(row.number(0)?), hash: row.digest(1)?, text: row.text(2)?.to_owned() })
+}
+
+/// Whether the newest entry fits the one before it and the recorded end. The rows are the entries from the one before the
+/// end on.
+pub(crate) fn ended(scope: &Scope, head: Head, rows: &[Cells]) -> Result<ChainReport, Unreadable> {
+    let links: Vec<Link> = rows.iter().map(stored).collect::<Result<_, _>>()?;
+    Ok(ChainReport { entries: head.sequence.0, broken: end_fits(scope, head, &links) })
 }
 
 /// The entries in rows, from the text that was hashed.
