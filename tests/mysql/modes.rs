@@ -119,6 +119,19 @@ fn a_direct_change_that_fails_needs_a_person_and_goes_on_where_it_was() {
 }
 
 #[test]
+fn a_change_that_goes_on_finds_what_its_finished_statements_had_set() {
+    let Place { project, database } = Place::with_orders("shared");
+    let body = "/*!40101 SET @OLD_SQL_MODE=@@SQL_MODE, SQL_MODE='NO_AUTO_VALUE_ON_ZERO' */;\n\
+        CREATE TABLE t (id INT AUTO_INCREMENT PRIMARY KEY, name VARCHAR(9));\nINSERT INTO t VALUES (5, 'five');\n\
+        INSERT INTO missing VALUES (1);\nINSERT INTO t VALUES (0, 'zero');\n/*!40101 SET SQL_MODE=@OLD_SQL_MODE */;";
+    project.sql("changes/_0002__Dump", "dump recovery=always-retry", body);
+    project.run("apply").exits(1);
+    database.rows("CREATE TABLE missing (n INT)");
+    project.applied();
+    assert_eq!(database.rows("SELECT id, name FROM t ORDER BY id"), ["0|zero", "5|five"]);
+}
+
+#[test]
 fn a_direct_change_that_leaves_a_transaction_open_fails() {
     let Place { project, database } = Place::with_orders("shared");
     project.sql("changes/_0001__Open", "open", "START TRANSACTION;\nINSERT INTO orders VALUES (2, 'two');");

@@ -91,6 +91,41 @@ fn a_direct_change_that_fails_needs_a_person_and_goes_on_where_it_was() {
 }
 
 #[test]
+fn a_change_that_goes_on_finds_what_its_finished_statements_had_set() {
+    let Place { project, database } = Place::new("shared");
+    let body = "SET search_path = app;\nCREATE TABLE t (n INT);\nINSERT INTO public.missing VALUES (1);\nCREATE TABLE u (n INT);";
+    database.rows("CREATE SCHEMA app");
+    project.direct_sql("changes/_0001__Index", "index", body);
+    project.run("apply").exits(4);
+    database.rows("CREATE TABLE public.missing (n INT)");
+    project.run("issue resolve index --resume --reason made").exits(0);
+    project.applied();
+    let tables =
+        database.rows("SELECT schemaname, tablename FROM pg_tables WHERE schemaname IN ('app', 'public')");
+    assert_eq!(tables, ["app|t", "public|missing", "app|u"]);
+}
+
+#[test]
+fn a_change_does_not_go_on_without_what_only_its_session_had() {
+    let Place { project, database } = Place::new("shared");
+    let body = "CREATE TEMP TABLE kept AS SELECT 1 AS n;\nINSERT INTO missing SELECT n FROM kept;";
+    project.direct_sql("changes/_0001__Move", "move", body);
+    project.run("apply").exits(4);
+    database.rows("CREATE TABLE missing (n INT)");
+    project.run("issue resolve move --resume --reason made").exits(0);
+    let blocked = project.json("apply").exits(4);
+    assert_eq!(blocked.of("move", "outcome"), "blocked");
+    assert_eq!(blocked.error(), "plan::blocked");
+    assert!(blocked.text("/error/message").contains("CREATE TEMP TABLE kept"), "{blocked}");
+    assert_eq!(database.rows("SELECT * FROM missing"), [""; 0]);
+    // An author who says that it may be done twice lets it begin anew.
+    project.direct_sql("changes/_0001__Move", "move recovery=always-retry", body);
+    project.run("issue resolve move --rolled-back --reason gone").exits(0);
+    project.applied();
+    assert_eq!(database.rows("SELECT * FROM missing"), ["1"]);
+}
+
+#[test]
 fn the_store_works_through_a_pooler_that_gives_each_transaction_another_connection() {
     let pooler = PgBouncer::start(Postgres::shared());
     let (store, target) = (Postgres::shared().database(), Postgres::shared().database());

@@ -64,7 +64,7 @@ const DDL: [&str; 11] = [
 ];
 
 /// A statement's tokens, without blanks and comments, read as far as somebody asks.
-struct Words<'a> {
+pub(crate) struct Words<'a> {
     lexer: Lexer<'a>,
     /// The first tokens: enough for all rules that look at fixed places.
     first: Vec<Token<'a>>,
@@ -74,43 +74,43 @@ struct Words<'a> {
 const FIRST: usize = 8;
 
 impl<'a> Words<'a> {
-    fn new(statement: &'a str, dialect: Dialect) -> Self {
+    pub(crate) fn new(statement: &'a str, dialect: Dialect) -> Self {
         let lexer = Lexer::new(statement, dialect);
         let words = Self { lexer, first: Vec::new() };
         let first = words.all().take(FIRST).collect();
         Self { first, ..words }
     }
 
-    fn all(&self) -> impl Iterator<Item = Token<'a>> + use<'a> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = Token<'a>> + use<'a> {
         let speaking = |token: &Token<'_>| !token.is_silent() && token.kind != Kind::ExecutableComment;
         // A query may stand in parentheses.
         self.lexer.clone().filter(speaking).skip_while(|token| token.is_symbol("("))
     }
 
-    fn is(&self, place: usize, keyword: &str) -> bool {
+    pub(crate) fn is(&self, place: usize, keyword: &str) -> bool {
         self.first.get(place).is_some_and(|token| token.is(keyword))
     }
 
-    fn is_one_of(&self, place: usize, keywords: &[&str]) -> bool {
+    pub(crate) fn is_one_of(&self, place: usize, keywords: &[&str]) -> bool {
         keywords.iter().any(|keyword| self.is(place, keyword))
     }
 
-    fn first_is(&self, keywords: &[&str]) -> bool {
+    pub(crate) fn first_is(&self, keywords: &[&str]) -> bool {
         self.is_one_of(0, keywords)
     }
 
     /// Whether the statement begins with these keywords.
-    fn begin(&self, keywords: &[&str]) -> bool {
+    pub(crate) fn begin(&self, keywords: &[&str]) -> bool {
         keywords.iter().enumerate().all(|(place, keyword)| self.is(place, keyword))
     }
 
     /// Whether `keyword` stands anywhere, quoted names and strings apart.
-    fn contain(&self, keyword: &str) -> bool {
+    pub(crate) fn contain(&self, keyword: &str) -> bool {
         self.all().any(|token| token.is(keyword))
     }
 
     /// Whether the two keywords stand anywhere, one after the other.
-    fn contain_pair(&self, first: &str, second: &str) -> bool {
+    pub(crate) fn contain_pair(&self, first: &str, second: &str) -> bool {
         self.all().zip(self.all().skip(1)).any(|(one, other)| one.is(first) && other.is(second))
     }
 }

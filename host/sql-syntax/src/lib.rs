@@ -19,12 +19,14 @@ mod internal;
 mod lexer;
 mod psql;
 mod sections;
+mod session;
 mod split;
 
 pub use classify::{Class, TransactionUse, classify};
 pub use header::{Header, HeaderError, HeaderField, find_header, parse_header};
 pub use internal::names_internal_object;
 pub use sections::{Section, SectionError, Sections, sections};
+pub use session::{SessionUse, session_use};
 pub use split::{SplitError, Statement, split};
 
 /// Whose SQL a text is: what quotes, what comments and which bodies hold a `;` of their own.

@@ -20,7 +20,7 @@ use crate::run::calls::Recorder;
 use crate::run::journal::{Journal, Journaled};
 use crate::run::ready::{Program, Ready};
 use crate::run::stage::StageRun;
-use crate::run::undo;
+use crate::run::{session, undo};
 
 /// A `started` entry that was, or may be, written together with the end of the attempt before.
 #[derive(Debug, Clone)]
@@ -217,8 +217,13 @@ impl<'a> Running<'a> {
             recorded: std::mem::take(&mut self.begin.recorded),
         };
         match self.ready.target.open(&opening).await {
-            Ok(session) => {
+            Ok(mut session) => {
                 self.stop.on_stop(session.interrupter());
+                if let Err(fault) = self.sets_again(session.as_mut()).await {
+                    // What it says on leaving is nothing beside that.
+                    drop(session.close().await);
+                    return Outcome::Refused(fault);
+                }
                 self.session = Some(match &self.journal {
                     Some(journal) => Box::new(Journaled::new(session, journal.clone())),
                     None => session,
@@ -228,6 +233,15 @@ impl<'a> Running<'a> {
             Err(TargetError::Fenced) => Outcome::LeaseLost(self.lost()),
             Err(error) => Outcome::Refused(error.into()),
         }
+    }
+
+    /// A change that goes on finds what its finished statements had set.
+    async fn sets_again(&self, session: &mut dyn Session) -> Result<(), Fault> {
+        if self.is_called || self.begin.finished.is_empty() {
+            return Ok(());
+        }
+        let settings = session::settings(self.ready, &self.begin.finished)?;
+        session::set_again(session, &settings).await
     }
 
     /// What ended the apply part must not end the rollback before it begins, nor keep it from waiting for the file of

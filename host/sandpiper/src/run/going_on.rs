@@ -1,6 +1,6 @@
 //! Which changes go on after what is finished of them: what their journals and checkpoints say, held against the files.
 
-use sandpiper_engine::change::ChangeId;
+use sandpiper_engine::change::{ChangeId, Recovery};
 use sandpiper_engine::entry::{Mode, State};
 use sandpiper_engine::fault::{Blame, Effect, Fault};
 use sandpiper_engine::plan::{Action, Answers, Planned};
@@ -12,6 +12,7 @@ use sandpiper_engine::state::{ChangeState, States};
 use crate::load::{Changes, Item};
 use crate::run::journal;
 use crate::run::ready::{Program, Ready};
+use crate::run::session;
 use crate::run::stage::StageRun;
 use crate::systems::Systems;
 
@@ -103,7 +104,16 @@ pub(crate) async fn marks(
     {
         return Ok(Err(in_a_transaction(id)));
     }
-    Ok(Ok(marks.iter().map(StepMark::goes_on).collect()))
+    let marks: Vec<_> = marks.iter().map(StepMark::goes_on).collect();
+    match session::settings(ready, &marks) {
+        Ok(_) => Ok(Ok(marks)),
+        // Nobody but its author has said that it may be done twice.
+        Err(_) if state.recovery.stricter(planned.change.recovery) == Recovery::AlwaysRetry => {
+            store.forget_progress(run.held.lease(), id, state.sequence).await?;
+            Ok(Ok(Vec::new()))
+        }
+        Err(fault) => Ok(Err(fault)),
+    }
 }
 
 fn in_a_transaction(id: &ChangeId) -> Fault {

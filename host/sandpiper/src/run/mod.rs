@@ -19,6 +19,7 @@ pub(crate) mod preview;
 pub(crate) mod ready;
 pub(crate) mod record;
 pub(crate) mod schedule;
+pub(crate) mod session;
 pub(crate) mod settle;
 pub(crate) mod stage;
 pub(crate) mod undo;
