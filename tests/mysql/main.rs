@@ -6,6 +6,7 @@ mod faults;
 mod histories;
 mod messages;
 mod modes;
+mod names;
 mod protection;
 mod statements;
 mod stores;
