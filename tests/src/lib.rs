@@ -18,7 +18,8 @@ pub use outcome::Outcome;
 pub use process::{Running, environment};
 pub use project::{MARKED, Project, SHARED};
 pub use servers::{
-    Api, Certificates, Loss, MariaDb, MariaDbDatabase, PgBouncer, Postgres, PostgresDatabase, Proxy, Things,
+    Api, Certificates, Loss, MariaDb, MariaDbDatabase, PgBouncer, Postgres, PostgresDatabase, Proxy,
+    Starting, Things,
 };
 pub use tree::{Tree, copy_folder};
 pub use words::words;
