@@ -1,5 +1,6 @@
 //! MySQL and MariaDB through the binary, on real servers of MariaDB.
 
+mod clocks;
 mod crash_points;
 mod doctor;
 mod faults;
