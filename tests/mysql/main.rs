@@ -8,6 +8,7 @@ mod histories;
 mod messages;
 mod modes;
 mod names;
+mod passwords;
 mod protection;
 mod statements;
 mod stores;
