@@ -1,11 +1,14 @@
 //! MySQL and MariaDB through the binary, on real servers of MariaDB.
 
+mod clocks;
 mod crash_points;
 mod doctor;
 mod faults;
 mod histories;
 mod messages;
 mod modes;
+mod names;
+mod passwords;
 mod protection;
 mod statements;
 mod stores;

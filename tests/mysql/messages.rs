@@ -8,14 +8,14 @@ use sandpiper_tests::{MariaDb, Project};
 
 use crate::configuration;
 
-const WRONG: &str = "wrong-horse-battery";
+pub(crate) const WRONG: &str = "wrong-horse-battery";
 
 fn secrets() -> [&'static str; 2] {
     [WRONG, MariaDb::shared().password()]
 }
 
 #[track_caller]
-fn told(url: &str, is_store: bool, code: &str, words: &[&str]) {
+pub(crate) fn told(url: &str, is_store: bool, code: &str, words: &[&str]) {
     let project = Project::new(&configuration(if is_store { "store: target\n" } else { "" }, url));
     project.sql("changes/_0001__T", "t", "CREATE TABLE t (n INT);");
     is_told(&project, is_store, code, words, &secrets());
@@ -81,19 +81,25 @@ fn a_server_that_does_not_encrypt_is_told_where_encryption_is_asked_for() {
     }
 }
 
-/// Something that greets as a server of a release does, and hangs up.
-fn greeting(version: &str) -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    let port = listener.local_addr().unwrap().port();
+/// The greeting of a server of a release, which does not encrypt and checks passwords in a way.
+pub(crate) fn greeting(version: &str, way: &str) -> Vec<u8> {
     let mut packet = vec![10];
     packet.extend(version.as_bytes());
     packet.extend([0, 1, 0, 0, 0]);
     packet.extend(b"12345678\0");
     packet.extend([0xFF, 0xF7, 45, 2, 0, 0xFF, 0x81, 21]);
     packet.extend([0; 10]);
-    packet.extend(b"123456789012\0mysql_native_password\0");
-    let mut sent = vec![u8::try_from(packet.len()).unwrap(), 0, 0, 0];
-    sent.extend(packet);
+    packet.extend(b"123456789012\0");
+    packet.extend(way.as_bytes());
+    packet.push(0);
+    [&[u8::try_from(packet.len()).unwrap(), 0, 0, 0], packet.as_slice()].concat()
+}
+
+/// Something that greets and hangs up.
+fn greeter(version: &str) -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let sent = greeting(version, "mysql_native_password");
     std::thread::spawn(move || {
         for mut client in listener.incoming().flatten() {
             drop(client.write_all(&sent));
@@ -108,7 +114,7 @@ fn a_server_that_is_too_old_is_told_with_the_release_that_is_needed() {
     for (version, words) in
         [("5.5.5-10.3.39-MariaDB", ["10.3.39", "MariaDB 10.6"]), ("5.7.44", ["5.7.44", "MySQL 8.0"])]
     {
-        let url = format!("mysql://root:{WRONG}@127.0.0.1:{}/x", greeting(version));
+        let url = format!("mysql://root:{WRONG}@127.0.0.1:{}/x", greeter(version));
         for is_store in [false, true] {
             told(&url, is_store, "version", &words);
         }

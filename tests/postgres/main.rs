@@ -1,5 +1,6 @@
 //! PostgreSQL through the binary, on real servers.
 
+mod clocks;
 mod doctor;
 mod faults;
 mod messages;

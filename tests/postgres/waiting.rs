@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sandpiper_tests::{Postgres, Project};
+use sandpiper_tests::{Postgres, Project, Starting};
 
 use crate::configuration;
 
@@ -26,6 +26,53 @@ fn a_server_that_starts_later_is_waited_for_as_store_and_as_target() {
         assert!(!outcome.stderr.contains(server.password()), "{outcome}");
         assert_eq!(project.state("t"), "applied");
     }
+}
+
+/// What a server says with 57P03.
+const SAYINGS: [&str; 2] = ["the database system is starting up", "the database system is shutting down"];
+
+/// For each saying, and for the store and the target: a project whose server may say it.
+fn where_it_may_be_said(test: impl Fn(&Starting, &Project, &str, bool)) {
+    for said in SAYINGS {
+        for is_store in [false, true] {
+            let database = Postgres::shared().database();
+            let server = Starting::start(Postgres::shared().port(), said);
+            let store = if is_store { "store: target\n" } else { "" };
+            let project = Project::new(&configuration(store, &database.url_at(server.port())));
+            project.sql("changes/_0001__T", "t", "CREATE TABLE t (n int);");
+            test(&server, &project, said, is_store);
+            assert_eq!(database.rows("SELECT count(*) FROM t"), ["0"]);
+        }
+    }
+}
+
+#[test]
+fn a_server_that_says_that_it_starts_or_stops_is_waited_for() {
+    where_it_may_be_said(|server, project, said, is_store| {
+        server.refuse(3);
+        let outcome = project.json("apply --wait 60s").exits(0);
+        assert_eq!((server.left(), outcome.counts()[0]), (0, 1));
+        let what = if is_store { "the audit store" } else { "`target`" };
+        for words in [&format!("{said} (57P03)"), &format!("{what} is up after")] {
+            assert!(outcome.stderr.contains(words), "`{words}` is not in\n{outcome}");
+        }
+        assert_eq!(project.state("t"), "applied");
+    });
+}
+
+#[test]
+fn a_server_that_starts_or_stops_is_unreachable_and_its_change_has_not_failed() {
+    where_it_may_be_said(|server, project, said, is_store| {
+        server.refuse(usize::MAX);
+        let outcome = project.json("apply").exits(7);
+        let what = if is_store { "store" } else { "target" };
+        assert_eq!(outcome.error(), format!("{what}::unreachable"), "{outcome}");
+        assert!(outcome.text("/error/message").contains(&format!("{said} (57P03)")), "{outcome}");
+        server.refuse(0);
+        let history = project.json("audit list --history").exits(0);
+        assert!(!history.stdout.contains("\"failed\""), "{history}");
+        assert_eq!(project.applied().counts()[0], 1);
+    });
 }
 
 #[test]

@@ -6,9 +6,11 @@ mod pgbouncer;
 mod postgres;
 mod program;
 mod proxy;
+mod starting;
 
 pub use api::{Api, Things};
 pub use mariadb::{MariaDb, MariaDbDatabase};
 pub use pgbouncer::PgBouncer;
 pub use postgres::{Certificates, Postgres, PostgresDatabase};
 pub use proxy::{Loss, Proxy};
+pub use starting::Starting;

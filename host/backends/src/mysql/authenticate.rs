@@ -28,7 +28,7 @@ pub(crate) fn answer(
         SHA256 => plain(password, is_private),
         other => Err(Failure::Refused(format!(
             "the server asks for the way to authenticate `{other}`, and Sandpiper knows `{NATIVE}`, `{CACHING}` and \
-             `{SHA256}`: give the account one of these"
+             `{SHA256}`: give the account one of these, as `ALTER USER .. IDENTIFIED BY '..'` does"
         ))),
     }
 }
@@ -38,7 +38,7 @@ pub(crate) fn plain(password: &str, is_private: bool) -> Result<Vec<u8>, Failure
     if !is_private {
         return Err(Failure::Refused(
             "the server wants to see the password, and the connection is not encrypted: leave `ssl-mode=disabled` out \
-             of the address, or switch TLS on at the server"
+             of the address, switch TLS on at the server, or name its `socket` in the address"
                 .to_owned(),
         ));
     }

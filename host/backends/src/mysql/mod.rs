@@ -37,5 +37,6 @@ mod wire;
 
 pub use address::Address;
 pub use database::{Database, Databases, Times};
+pub use schema::LONGEST_NAME;
 pub use store::MysqlStore;
 pub use target::MysqlTarget;

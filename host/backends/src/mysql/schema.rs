@@ -11,7 +11,10 @@ use crate::crash;
 use crate::servers::failure::Explain as _;
 use crate::servers::statement::{Argument, Statement};
 
-/// Names are compared byte by byte; four of them fit into one key.
+/// How many characters the names in keys have at most. The columns of ids have as many as an id may have.
+pub const LONGEST_NAME: usize = 190;
+
+/// Names are compared byte by byte, but for blanks at their ends; four of them fit into one key.
 macro_rules! table {
     ($name:literal, $($columns:literal),+ $(,)?) => {
         concat!(

@@ -13,7 +13,7 @@ use super::reader::Settings;
 use super::stages::{DEFAULT_SOURCES, StageConfig, pipeline, policy};
 use super::systems::{DEFAULT_STORE, StoreConfig, store, systems};
 use super::tenants::{NamedTenant, named, tenants, variables};
-use super::{Config, Limits, LockSettings, PluginFile, limits};
+use super::{Config, Limits, LockSettings, PluginFile, limits, names};
 use crate::secrets::Secrets;
 use crate::yaml::{self, Document, Fields, Node, Reader};
 
@@ -315,6 +315,8 @@ impl ConfigFile {
         let default = u64::try_from(pipeline.stages.len()).unwrap_or(1).clamp(1, 8);
         config.parallelism = usize::try_from(pipeline.parallelism.unwrap_or(default)).unwrap_or(1);
         config.stages = pipeline.stages;
+        let flag = self.overrides.environment.is_some();
+        names::check(settings, &fields, &config, named, flag);
         Some(config)
     }
 

@@ -9,6 +9,7 @@ mod file;
 mod given;
 mod interpolate;
 mod limits;
+mod names;
 mod reader;
 mod stages;
 mod systems;

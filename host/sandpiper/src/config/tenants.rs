@@ -32,6 +32,8 @@ pub enum Tenants {
 /// A tenant of the file, with the node of its variables.
 pub(super) struct NamedTenant<'d> {
     pub(super) name: &'d str,
+    /// Where it stands.
+    pub(super) at: usize,
     variables: Option<&'d Node>,
 }
 
@@ -76,7 +78,7 @@ pub(super) fn named<'d>(reader: &mut Reader<'d>, root: &'d Node) -> Vec<NamedTen
                 "keep one of the two",
             );
         } else {
-            tenants.push(NamedTenant { name, variables });
+            tenants.push(NamedTenant { name, at: name_node.at, variables });
         }
     }
     tenants

@@ -1,5 +1,6 @@
 //! The rules of `sandpiper.yaml`, each on a folder of its own.
 
+mod names;
 mod references;
 mod stages;
 mod systems;
