@@ -1,5 +1,7 @@
 //! The stories of `examples/`, each told by the binary.
 
+mod application;
+
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
