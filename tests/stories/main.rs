@@ -1,6 +1,7 @@
 //! The stories of `examples/`, each told by the binary.
 
 mod application;
+mod image;
 mod manifests;
 
 use std::io::{BufRead as _, BufReader};
