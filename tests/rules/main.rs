@@ -40,3 +40,4 @@ mod undo_failures;
 mod undo_missing;
 mod variables;
 mod waiting;
+mod warm;

@@ -24,6 +24,12 @@ pub fn binary_with_crash_points() -> &'static Path {
     &BINARY
 }
 
+/// The application of `examples/hyper`.
+pub fn example_application() -> &'static Path {
+    static BINARY: LazyLock<PathBuf> = LazyLock::new(|| build_host("notes", &[]));
+    &BINARY
+}
+
 fn build_host(name: &str, features: &[&str]) -> PathBuf {
     let profile = profile_folder();
     let mut cargo = cargo();

@@ -12,7 +12,9 @@ mod servers;
 mod tree;
 mod words;
 
-pub use built::{binary, binary_with_crash_points, component, component_with_id, plugin};
+pub use built::{
+    binary, binary_with_crash_points, component, component_with_id, example_application, plugin,
+};
 pub use clocks::{Clocks, DAY};
 pub use database::{open, rows, schema};
 pub use languages::{LANGUAGES, language_project, toolchain_path};

@@ -1,5 +1,9 @@
 //! The stories of `examples/`, each told by the binary.
 
+mod application;
+mod image;
+mod manifests;
+
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};

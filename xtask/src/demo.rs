@@ -10,7 +10,7 @@ use crate::shell::{cargo, root, run as run_command, target};
 
 /// `cargo xtask demo`.
 pub(crate) fn run() -> Result<()> {
-    setup::target()?;
+    setup::target(setup::GUESTS)?;
     run_command(cargo(&["build", "--locked", "--package", "sandpiper-cli"]))?;
     let folder = target().join("demo");
     if folder.exists() {

@@ -7,7 +7,7 @@ use crate::shell::{self, cargo};
 
 /// `cargo xtask guests`.
 pub(crate) fn run() -> Result<()> {
-    setup::target()?;
+    setup::target(setup::GUESTS)?;
     shell::run(cargo(&[
         "build",
         "--locked",

@@ -3,6 +3,7 @@
 mod bench;
 mod demo;
 mod guests;
+mod image;
 mod languages;
 mod setup;
 mod shell;
@@ -19,6 +20,7 @@ usage: cargo xtask COMMAND
   setup            installs what the tests need
   wit              checks that the WIT parses, for every world
   guests           builds the components that tests and examples run
+  image            builds the container image, and runs what is in it
   bench noop       times a run with nothing to do over 1,000 changes
   bench apply      times applying 1,000 changes
 ";
@@ -32,6 +34,7 @@ fn main() -> Result<()> {
         ["setup"] => setup::run(),
         ["wit"] => wit::run(),
         ["guests"] => guests::run(),
+        ["image"] => image::run(),
         ["bench", "noop"] => bench::noop(),
         ["bench", "apply"] => bench::apply_all(),
         [] | ["help" | "--help" | "-h"] => {

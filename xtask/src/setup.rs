@@ -8,6 +8,9 @@ use anyhow::{Context, Result, bail};
 use crate::languages;
 use crate::shell::{self, command};
 
+/// What guests are built for.
+pub(crate) const GUESTS: &str = "wasm32-wasip2";
+
 /// Programs that tests start, and the Debian package that has each.
 const PROGRAMS: &[(&str, &str)] = &[
     ("cc", "build-essential"),
@@ -21,25 +24,26 @@ const PROGRAMS: &[(&str, &str)] = &[
 
 /// `cargo xtask setup`.
 pub(crate) fn run() -> Result<()> {
-    target()?;
-    programs()?;
+    target(GUESTS)?;
+    programs(PROGRAMS)?;
     languages::setup()
 }
 
-/// The target that guests are built for.
-pub(crate) fn target() -> Result<()> {
+/// A target of the compiler.
+pub(crate) fn target(triple: &str) -> Result<()> {
     let installed = command("rustup", &["target", "list", "--installed"])
         .output()
         .context("`rustup` could not be started: install Rust with rustup, then run this again")?;
-    if String::from_utf8_lossy(&installed.stdout).lines().any(|line| line == "wasm32-wasip2") {
+    if String::from_utf8_lossy(&installed.stdout).lines().any(|line| line == triple) {
         return Ok(());
     }
-    shell::run(command("rustup", &["target", "add", "wasm32-wasip2"]))
+    shell::run(command("rustup", &["target", "add", triple]))
 }
 
-fn programs() -> Result<()> {
+/// Programs, and the Debian package that has each.
+pub(crate) fn programs(needed: &[(&str, &'static str)]) -> Result<()> {
     let missing: Vec<&str> =
-        PROGRAMS.iter().filter(|(program, _)| !is_there(program)).map(|(_, package)| *package).collect();
+        needed.iter().filter(|(program, _)| !is_there(program)).map(|(_, package)| *package).collect();
     if missing.is_empty() {
         return Ok(());
     }

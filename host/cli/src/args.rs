@@ -234,6 +234,14 @@ Examples:
     /// See or release the locks of the stages
     #[command(subcommand, arg_required_else_help = true)]
     Lock(LockCommand),
+    /// Compile all components for later runs, as when an image is built
+    #[command(after_long_help = "\
+Compiled code is kept below `sandpiper` in `$XDG_CACHE_HOME`, else in `~/.cache`. It connects to
+nothing; variables and secrets that the configuration names need not be there.
+
+Examples:
+  XDG_CACHE_HOME=/var/cache sandpiper warm")]
+    Warm,
     /// Check every system, and say how to mend what is wrong
     #[command(after_long_help = "Examples:\n  sandpiper doctor\n  sandpiper doctor --format json")]
     Doctor,

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use sandpiper_engine::fault::{Fault, Problem};
 use wasmtime::component::{InstancePre, Linker};
-use wasmtime::{Config, InstanceAllocationStrategy, Strategy};
+use wasmtime::{Cache, Config, InstanceAllocationStrategy, Strategy};
 
 use crate::component::{self, Component};
 use crate::state::State;
@@ -14,6 +14,7 @@ use crate::{cache, capability, execution, wasi};
 pub(crate) struct Engine {
     engine: wasmtime::Engine,
     linker: Linker<State>,
+    cache: Option<Cache>,
     /// Why compiled code is not kept, when it should be.
     pub(crate) cache_warning: Option<Problem>,
 }
@@ -36,14 +37,14 @@ impl Engine {
             .wasm_component_model(true)
             .wasm_relaxed_simd(false)
             .wasm_memory64(false)
-            .cache(cache);
+            .cache(cache.clone());
         let unusable = |error: wasmtime::Error| Fault::bug(format!("the sandbox cannot be made: {error:#}"));
         let engine = wasmtime::Engine::new(&config).map_err(unusable)?;
         let mut linker = Linker::new(&engine);
         wasi::add_to_linker(&mut linker).map_err(unusable)?;
         execution::add_to_linker(&mut linker).map_err(unusable)?;
         capability::add_to_linker(&mut linker).map_err(unusable)?;
-        Ok(Self { engine, linker, cache_warning })
+        Ok(Self { engine, linker, cache, cache_warning })
     }
 
     /// A component's code, compiled when it is first asked for.
@@ -53,6 +54,11 @@ impl Engine {
             return Err(Fault::bug("a component was compiled by another runtime"));
         }
         Ok(code)
+    }
+
+    /// How often compiled code was found in the cache, and how often it was put there.
+    pub(crate) fn found_and_kept(&self) -> (usize, usize) {
+        self.cache.as_ref().map_or((0, 0), |cache| (cache.cache_hits(), cache.cache_misses()))
     }
 
     fn compile(&self, component: &Component) -> Result<InstancePre<State>, Fault> {

@@ -23,6 +23,7 @@
 //! ```
 
 pub mod assess;
+pub mod cache;
 pub mod component;
 pub mod guest;
 pub mod handle_call;
@@ -34,7 +35,6 @@ pub mod stop;
 pub mod target;
 
 mod bindings;
-mod cache;
 mod call;
 mod capability;
 mod convert;
@@ -52,4 +52,4 @@ mod watch;
 
 pub use component::Component;
 pub use limits::Limits;
-pub use runtime::{Runtime, Settings};
+pub use runtime::{Runtime, Settings, Warmed};

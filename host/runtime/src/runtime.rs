@@ -1,6 +1,6 @@
 //! [`Runtime`]: the way into the sandbox. What it does with a component stands in `describe` and `call`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use sandpiper_engine::digest::Digest;
@@ -20,6 +20,17 @@ pub struct Settings {
     pub cache_dir: Option<PathBuf>,
     /// What guests may take.
     pub limits: Limits,
+}
+
+/// How a component came to its code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Warmed {
+    /// It was found in the cache.
+    Found,
+    /// It was compiled, and is kept in the cache.
+    Kept,
+    /// It was compiled, and could not be kept; the next run compiles it again.
+    Lost,
 }
 
 /// Runs components. One serves all threads of a process; making it costs nothing, for wasmtime's engine and the thread
@@ -42,6 +53,11 @@ impl Runtime {
     /// What its guests may take.
     pub fn limits(&self) -> &Limits {
         &self.settings.limits
+    }
+
+    /// Where compiled code is kept; nowhere if unset.
+    pub fn cache_dir(&self) -> Option<&Path> {
+        self.settings.cache_dir.as_deref()
     }
 
     /// Why compiled code is not kept although a folder was given. Known once something was compiled.
@@ -68,10 +84,32 @@ impl Runtime {
         self.code(component).map(|_| ())
     }
 
+    /// Compiles a component, as [`Self::compile`] does, for those runs that find it in the cache. Nothing else may
+    /// compile with this runtime meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::compile`].
+    pub fn warm(&self, component: &Component) -> Result<Warmed, Fault> {
+        let engine = self.engine()?;
+        let (found, kept) = engine.found_and_kept();
+        engine.code(component)?;
+        let (found_now, kept_now) = engine.found_and_kept();
+        Ok(match (found_now > found, kept_now > kept) {
+            (true, _) => Warmed::Found,
+            (false, true) => Warmed::Kept,
+            (false, false) => Warmed::Lost,
+        })
+    }
+
     /// A component's code.
     pub(crate) fn code<'a>(&self, component: &'a Component) -> Result<&'a InstancePre<State>, Fault> {
+        self.engine()?.code(component)
+    }
+
+    fn engine(&self) -> Result<&Engine, Fault> {
         let engine = self.engine.get_or_init(|| Engine::new(self.settings.cache_dir.as_deref()));
-        engine.as_ref().map_err(Clone::clone)?.code(component)
+        engine.as_ref().map_err(Clone::clone)
     }
 
     /// The thread that watches deadlines.

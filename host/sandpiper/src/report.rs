@@ -8,6 +8,7 @@ mod doctor;
 mod kept;
 mod preview;
 mod status;
+mod warm;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -28,6 +29,7 @@ pub use doctor::{Check, DoctorReport};
 pub use kept::{ArtifactReport, CallReport, PruneReport};
 pub use preview::{Preview, PreviewOutcome};
 pub use status::{Drift, StatusChange, StatusReport, StatusStage};
+pub use warm::{WarmComponent, WarmCounts, WarmOutcome, WarmReport};
 
 /// A command that has ended.
 #[derive(Debug, Clone)]

@@ -64,23 +64,7 @@ impl Templates {
         if let Some(template) = self.known(name) {
             return Ok(template);
         }
-        let configured = config.templates.iter().find(|plugin| plugin.name == name);
-        let (bytes, place): (Arc<[u8]>, Option<Place>) = match configured {
-            Some(plugin) => {
-                let bytes = std::fs::read(&plugin.path).map_err(|error| {
-                    let message =
-                        format!("the template `{name}` cannot be read from `{}`: {error}", plugin.shown);
-                    Problem::error("config::not-found", message)
-                        .at(plugin.place.clone())
-                        .help("build the plugin, or mend its path under `templates`")
-                })?;
-                (bytes.into(), Some(Place::file(plugin.shown.as_str())))
-            }
-            None => match BUILT_IN.iter().find(|(built_in, _)| *built_in == name) {
-                Some((_, bytes)) => ((*bytes).into(), None),
-                None => return Err(unknown(name, config)),
-            },
-        };
+        let (bytes, place) = source(name, config)?;
         let template = load(bytes, runtime).await.map_err(|fault| {
             let problem = Problem::error(fault.code, format!("the template `{name}`: {}", fault.message));
             let problem = place.into_iter().fold(problem, Problem::at);
@@ -118,6 +102,25 @@ impl Templates {
     fn known(&self, name: &str) -> Option<Arc<Template>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
+}
+
+/// The bytes of the template of a name, and their file where they are not built in.
+///
+/// # Errors
+///
+/// `change::unknown-template` with the nearest name, and a file that cannot be read.
+pub(crate) fn source(name: &str, config: &Config) -> Result<(Arc<[u8]>, Option<Place>), Problem> {
+    let Some(plugin) = config.templates.iter().find(|plugin| plugin.name == name) else {
+        let built_in = BUILT_IN.iter().find(|(built_in, _)| *built_in == name);
+        return built_in.map(|(_, bytes)| ((*bytes).into(), None)).ok_or_else(|| unknown(name, config));
+    };
+    let bytes = std::fs::read(&plugin.path).map_err(|error| {
+        let message = format!("the template `{name}` cannot be read from `{}`: {error}", plugin.shown);
+        Problem::error("config::not-found", message)
+            .at(plugin.place.clone())
+            .help("build the plugin, or mend its path under `templates`")
+    })?;
+    Ok((bytes.into(), Some(Place::file(plugin.shown.as_str()))))
 }
 
 async fn load(bytes: Arc<[u8]>, runtime: &Runtime) -> Result<Template, Fault> {

@@ -6,7 +6,6 @@ use clap::{ArgAction, Args, ValueEnum};
 
 /// Options that may stand before or after the command.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
     /// Configuration; default: sandpiper.yaml here or above
     #[arg(short, long, global = true, value_name = "FILE")]

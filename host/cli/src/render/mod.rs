@@ -16,6 +16,7 @@ pub(crate) mod style;
 pub(crate) mod table;
 pub(crate) mod undo;
 pub(crate) mod validate;
+pub(crate) mod warm;
 
 use std::borrow::Cow;
 

@@ -23,6 +23,7 @@ pub struct Builder {
     stage: Option<String>,
     operator: Option<String>,
     cache: bool,
+    at_build: bool,
     observer: Arc<dyn Observer>,
     stopper: Stopper,
     wait: Duration,
@@ -37,6 +38,7 @@ impl Default for Builder {
             stage: None,
             operator: None,
             cache: true,
+            at_build: false,
             observer: Arc::new(Silent),
             stopper: Stopper::new(),
             wait: Duration::ZERO,
@@ -95,6 +97,12 @@ impl Builder {
         self
     }
 
+    /// Where an image is built: what only the running process has may be missing.
+    pub(super) fn at_build(mut self) -> Self {
+        self.at_build = true;
+        self
+    }
+
     /// Who hears what happens.
     #[must_use]
     pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
@@ -135,6 +143,7 @@ impl Builder {
                 ConfigFile::of_folder(folder, self.overrides.clone())
             }
         };
+        let file = file.map(|file| if self.at_build { file.at_build() } else { file });
         let resolved = file.and_then(|file| Ok((file.resolve(None, &secrets)?, file)));
         let (config, file) =
             resolved.map_err(|problems| secrets.redact_fault(Fault::from_problems(problems)))?;
@@ -144,7 +153,9 @@ impl Builder {
             config.stage(stage)?;
         }
         let cache_dir = self.cache.then(cache_folder).flatten();
-        let memory = cache_dir.as_deref().map(|folder| folder.join("files"));
+        // The files of an image get other times and inodes.
+        let remembering = cache_dir.as_deref().filter(|_| !self.at_build);
+        let memory = remembering.map(|folder| folder.join("files"));
         let settings = Settings { cache_dir, limits: limits(&config) };
         self.stopper.set_grace(config.limits.grace);
         let host = host_name();

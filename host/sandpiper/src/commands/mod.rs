@@ -19,6 +19,7 @@ mod status;
 pub(crate) mod undo;
 mod validate;
 mod wait;
+mod warm;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

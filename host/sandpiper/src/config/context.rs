@@ -26,6 +26,8 @@ pub(super) struct Context {
     pub(super) env: Environment,
     pub(super) secrets: Secrets,
     pub(super) variables: BTreeMap<String, Variable>,
+    /// Whether what only the running process has may be missing.
+    pub(super) at_build: bool,
 }
 
 /// What is known of a variable.
@@ -139,6 +141,7 @@ impl<'c> Expansion<'c> {
                 let value = (self.context.env)(name);
                 match &value {
                     Some(value) if self.secret => self.context.secrets.add(value),
+                    None if !has_default && self.context.at_build => return self.awaited("env", name),
                     None if !has_default => self.unset(
                         at,
                         format!("the environment variable `{name}` is not set"),
@@ -173,6 +176,12 @@ impl<'c> Expansion<'c> {
         }
     }
 
+    /// What the running process will have.
+    fn awaited(&mut self, source: &str, name: &str) -> Option<String> {
+        self.value.awaits_tenant = true;
+        Some(format!("${{{source}:{name}}}"))
+    }
+
     fn file(&mut self, name: &str, has_default: bool, at: usize) -> Option<String> {
         let read = || -> Result<String, String> {
             let file =
@@ -191,6 +200,7 @@ impl<'c> Expansion<'c> {
                 Some(value.to_owned())
             }
             Err(_) if has_default => None,
+            Err(_) if self.context.at_build => self.awaited("file", name),
             Err(why) => {
                 let problem =
                     Problem::error("config::not-found", format!("the file `{name}` cannot be read: {why}"));

@@ -59,6 +59,7 @@ pub struct ConfigFile {
     document: Option<Document>,
     overrides: Overrides,
     env: Environment,
+    at_build: bool,
 }
 
 /// Finds the configuration: `explicit` (`-c`), else `sandpiper.yaml` in the working directory or above. None when
@@ -149,7 +150,7 @@ impl ConfigFile {
             )]
         })?;
         let env: Environment = Arc::new(|name| std::env::var(name).ok());
-        Ok(Self { folder, shown_folder, document, overrides, env })
+        Ok(Self { folder, shown_folder, document, overrides, env, at_build: false })
     }
 
     /// What the command line says.
@@ -169,6 +170,14 @@ impl ConfigFile {
         self
     }
 
+    /// The same configuration where an image is built: variables and files that only the running process has may be
+    /// missing, and what needs them is marked as if it awaited a tenant.
+    #[must_use]
+    pub fn at_build(mut self) -> Self {
+        self.at_build = true;
+        self
+    }
+
     /// Replaces all references and reads every value. Where the file has tenants and `tenant` is none, what depends
     /// on a tenant's variables is marked as awaiting one. Secret values are added to `secrets`, also when it fails.
     ///
@@ -181,6 +190,7 @@ impl ConfigFile {
             env: Arc::clone(&self.env),
             secrets: secrets.clone(),
             variables: BTreeMap::new(),
+            at_build: self.at_build,
         };
         match &self.document {
             Some(document) => self.resolve_document(document, context, tenant),

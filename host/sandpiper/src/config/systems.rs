@@ -152,7 +152,8 @@ fn system<'d>(settings: &mut Settings<'d>, name: &str, node: &'d Node, place: Pl
         2 | 3 => check_mysql(settings, node, key, &address)?,
         _ => {}
     }
-    if kind > 3 {
+    // Credentials and certificates come with the running process.
+    if kind > 3 && !settings.context.at_build {
         check_http(settings, node, &address, &fields, auth.as_ref(), &session)?;
     }
     let kind = match kind {
@@ -383,6 +384,9 @@ pub(super) fn store<'d>(
     if lower.starts_with("mysql://") || lower.starts_with("mariadb://") {
         check_mysql(settings, node, "store", &value)?;
         return Some((StoreConfig::Mysql { url: text.to_owned() }, awaits));
+    }
+    if awaits && settings.context.at_build {
+        return Some((StoreConfig::Sqlite { path: settings.path(text) }, awaits));
     }
     let help = match nearest(text, systems.iter().copied()) {
         Some(meant) => format!("did you mean the target system `{meant}`?"),

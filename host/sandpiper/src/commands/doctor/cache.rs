@@ -1,11 +1,10 @@
-//! The folder of compiled code: nobody but us may write there, for what lies in it is run. Without it everything works,
-//! only slower.
+//! The folder of compiled code: nobody but us, or root, may write there, for what lies in it is run. Without it everything
+//! works, only slower.
 
-use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use rustix::fs::{Access, access};
 use sandpiper_engine::diagnosis::Finding;
+use sandpiper_runtime::cache::{self, Standing};
 
 /// Looks at the folder, which need not be there; none where nothing is to be kept.
 pub(super) fn look(folder: Option<&Path>) -> Finding {
@@ -16,35 +15,14 @@ pub(super) fn look(folder: Option<&Path>) -> Finding {
             "set `XDG_CACHE_HOME` or `HOME`, and leave `--no-cache` out",
         );
     };
-    let shown = folder.display();
-    let Ok(found) = std::fs::metadata(folder) else {
-        return not_there(folder);
-    };
-    let odd = |why: &str, help: String| Finding::odd("cache", format!("`{shown}` is not used: {why}"), help);
-    if !found.is_dir() {
-        return odd("it is no folder", "remove the file, or set `XDG_CACHE_HOME`".to_owned());
-    }
-    if found.uid() != rustix::process::geteuid().as_raw() || found.mode() & 0o022 != 0 {
-        let help = format!("give it to the account that runs Sandpiper: `chmod 0700 {shown}`");
-        return odd("others may write to it", help);
-    }
-    match access(folder, Access::WRITE_OK) {
-        Ok(()) => Finding::good("cache", "only this account may write to it"),
-        Err(error) => odd(&error.to_string(), "make it writable, or set `XDG_CACHE_HOME`".to_owned()),
-    }
-}
-
-fn not_there(folder: &Path) -> Finding {
-    let above = folder.ancestors().skip(1).find(|above| above.exists());
-    match above {
-        Some(above) if above.is_dir() && access(above, Access::WRITE_OK).is_ok() => {
-            Finding::good("cache", "it is made when it is first needed")
+    match cache::look(folder) {
+        Ok(Standing::Ours) => Finding::good("cache", "only this account may write to it"),
+        Ok(Standing::Missing) => Finding::good("cache", "it is made when it is first needed"),
+        Ok(Standing::ReadOnly) => Finding::good("cache", "it is only read: this account may not write to it"),
+        Err(unusable) => {
+            let message = format!("`{}` is not used: {}", folder.display(), unusable.why);
+            Finding::odd("cache", message, unusable.help)
         }
-        _ => Finding::odd(
-            "cache",
-            format!("`{}` cannot be made: every run compiles its components anew", folder.display()),
-            "make it, or set `XDG_CACHE_HOME` to a folder that this account may write to",
-        ),
     }
 }
 
@@ -68,8 +46,6 @@ mod tests {
             fs::set_permissions(&folder, fs::Permissions::from_mode(mode)).unwrap();
             assert_eq!(look(Some(&folder)).health, health, "{mode:o}");
         }
-        fs::write(parent.path().join("file"), "").unwrap();
-        assert_eq!(look(Some(&parent.path().join("file/cache"))).health, Health::Odd);
         assert_eq!(look(None).health, Health::Odd);
     }
 }
