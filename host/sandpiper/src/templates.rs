@@ -14,6 +14,7 @@ use sandpiper_runtime::{Component, Runtime};
 use tokio::sync::Mutex as AsyncMutex;
 
 use crate::config::Config;
+use crate::languages::Languages;
 
 /// The template `sql`, built from `plugins/sql`.
 pub(crate) const SQL: &[u8] =
@@ -47,7 +48,11 @@ pub(crate) struct Template {
 
 /// The templates of a run, each loaded when the first change needs it.
 #[derive(Default)]
-pub(crate) struct Templates(Mutex<BTreeMap<String, Arc<Template>>>);
+pub(crate) struct Templates {
+    loaded: Mutex<BTreeMap<String, Arc<Template>>>,
+    /// The other plugins of the run: those that run source files.
+    pub(crate) languages: Languages,
+}
 
 impl Templates {
     /// The template of a name.
@@ -87,7 +92,7 @@ impl Templates {
             fault.help.into_iter().fold(problem, Problem::help)
         })?;
         let template = Arc::new(template);
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), template.clone());
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), template.clone());
         Ok(template)
     }
 
@@ -111,12 +116,12 @@ impl Templates {
             fault.help.into_iter().fold(Problem::error(fault.code, message), Problem::help)
         })?;
         let template = Arc::new(template);
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name, template.clone());
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner).insert(name, template.clone());
         Ok(template)
     }
 
     fn known(&self, name: &str) -> Option<Arc<Template>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 }
 

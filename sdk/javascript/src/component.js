@@ -51,7 +51,8 @@ export function exported(change, target) {
   };
 }
 
-function info(change) {
+/** What the contract asks of a change. */
+export function info(change) {
   const options = ["when", "retry"].filter((name) => change[name] !== undefined).map((name) => [name, String(change[name])]);
   return {
     id: change.id, author: change.author, targetSystem: change.targetSystem, description: change.description,
@@ -60,7 +61,8 @@ function info(change) {
   };
 }
 
-function verdict(answer) {
+/** What `verify` gave, as the contract has it. */
+export function verdict(answer) {
   if (typeof answer === "boolean") return answer ? "applied" : "not-applied";
   if (VERDICTS.includes(answer)) return answer;
   throw new TypeError(`\`verify\` gives a boolean or one of ${VERDICTS.join(", ")}, not ${String(answer)}`);

@@ -206,8 +206,8 @@ fn refuse_what_is_not_there(config: &Config) -> Result<(), Fault> {
     if !matches!(config.tenants, Tenants::None) {
         return missing("`tenants`");
     }
-    if !config.languages.is_empty() || !config.plugins.is_empty() {
-        return missing("language plugins");
+    if !config.plugins.is_empty() {
+        return missing("`plugins`");
     }
     Ok(())
 }

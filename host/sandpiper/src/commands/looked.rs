@@ -69,13 +69,14 @@ impl Sandpiper {
     fn reading(&self, believed: bool) -> impl FnOnce() -> Loaded + Send + 'static {
         let (config, secrets, memory) = (self.config.clone(), self.secrets.clone(), self.memory.clone());
         move || {
+            let languages: Vec<&str> = config.languages.iter().map(|plugin| plugin.name.as_str()).collect();
             let options = Options {
-                languages: &[],
+                languages: &languages,
                 sources_digest: &crate::guests::sources_of,
                 secrets: &secrets,
                 memory: memory.as_deref().map(|folder| Memory { folder, believed, now: SystemTime::now() }),
             };
-            project::load(config, &options)
+            project::load(config.clone(), &options)
         }
     }
 
