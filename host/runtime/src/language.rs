@@ -44,7 +44,8 @@ impl Runtime {
             return Ok(first);
         }
         let message = "the change describes itself differently each time";
-        let help = "what a source file exports must always be the same: keep time and random numbers out of it";
+        let help =
+            "what a source file exports must always be the same: keep time and random numbers out of it";
         Err(Fault::new("change::describe", Blame::Change, message).with_help(help))
     }
 
@@ -65,7 +66,15 @@ impl Runtime {
         };
         // The plugin does what the source says.
         let answer = self.answer(component, "inspect", sandbox, answer);
-        answer.map_err(|fault| Fault { blame: Blame::Change, ..fault })
+        answer.map_err(|fault| {
+            let message = match fault.message.split_once(" failed: ") {
+                Some((_, why)) => format!("the source could not be evaluated: {why}"),
+                None => fault.message,
+            };
+            let help = "what stands outside of the functions only says what the change is: it needs no system, and \
+                        little time";
+            Fault { blame: Blame::Change, message, help: Some(help.to_owned()), ..fault }
+        })
     }
 }
 

@@ -141,8 +141,7 @@ pub(crate) fn source(file: &ChangeFile) -> Result<Source, Problem> {
 fn located(found: SourceProblem, shown: &str, text: &str) -> Problem {
     let SourceProblem { line, column, message, help } = found;
     let place = offset(text, line, column).map(|offset| Place::in_text(shown, text, offset));
-    let problem =
-        Problem::error("change::syntax", message).at(place.unwrap_or_else(|| Place::file(shown)));
+    let problem = Problem::error("change::syntax", message).at(place.unwrap_or_else(|| Place::file(shown)));
     help.into_iter().fold(problem, Problem::help)
 }
 

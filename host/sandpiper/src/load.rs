@@ -229,7 +229,8 @@ impl Described {
             None => serde_json::to_string(&self.info).ok(),
             Some(Source { has_rollback, has_verify, .. }) => {
                 let (has_rollback, has_verify) = (*has_rollback, *has_verify);
-                serde_json::to_string(&guest::Inspected { info: self.info.clone(), has_rollback, has_verify }).ok()
+                serde_json::to_string(&guest::Inspected { info: self.info.clone(), has_rollback, has_verify })
+                    .ok()
             }
         }
     }

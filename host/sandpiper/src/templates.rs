@@ -69,7 +69,7 @@ impl Templates {
         if let Some(template) = self.known(name) {
             return Ok(template);
         }
-        let configured = config.templates.iter().find(|plugin| plugin.name == name);
+        let configured = config.templates.iter().chain(&config.plugins).find(|plugin| plugin.name == name);
         let (bytes, place): (Arc<[u8]>, Option<Place>) = match configured {
             Some(plugin) => {
                 let bytes = std::fs::read(&plugin.path).map_err(|error| {
@@ -155,8 +155,9 @@ fn validator(what: &str, schema: &str) -> Result<Validator, Fault> {
 
 fn unknown(name: &str, config: &Config) -> Problem {
     let built_in = BUILT_IN.iter().map(|(name, _)| *name);
-    let known: Vec<&str> =
-        built_in.chain(config.templates.iter().map(|plugin| plugin.name.as_str())).collect();
+    let known: Vec<&str> = built_in
+        .chain(config.templates.iter().chain(&config.plugins).map(|plugin| plugin.name.as_str()))
+        .collect();
     let help = match nearest(name, known.iter().copied()) {
         Some(nearest) => format!("did you mean `{nearest}`?"),
         None => format!("the templates are {}; name another one's file under `templates`", known.join(", ")),

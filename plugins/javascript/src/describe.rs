@@ -10,7 +10,7 @@ use crate::values::{get, list, object, text};
 
 /// Evaluates a source, lent nothing, and reads what it exports.
 pub(crate) fn inspect(source: &Source) -> Result<Inspected, Vec<Problem>> {
-    let mut engine = Engine::new(source).map_err(|wrong| vec![of_source(wrong, &source.text)])?;
+    let mut engine = Engine::new(source).map_err(|wrong| vec![of_source(wrong)])?;
     let read = engine.inspected().and_then(|(answer, context)| read(&answer, context));
     let read = read.map_err(|error| vec![of_change(&error.to_string(), &source.text)])?;
     read.map_err(|found| found.iter().map(|message| of_change(message, &source.text)).collect())
@@ -91,8 +91,8 @@ fn pairs(object: &JsObject, name: &'static str, context: &mut Context) -> JsResu
 }
 
 /// A problem of the source as a text.
-fn of_source(Wrong { message, position }: Wrong, text: &str) -> Problem {
-    let Position { line, column } = position.unwrap_or_else(|| text::export(text));
+fn of_source(Wrong { message, position }: Wrong) -> Problem {
+    let Position { line, column } = position.unwrap_or(Position::START);
     Problem { line, column, message, help: None }
 }
 

@@ -45,7 +45,8 @@ impl Engine {
         let mut context = context.map_err(|error| ours(&error))?;
         context.runtime_limits_mut().set_recursion_limit(RECURSION);
         let glue = modules.get(GLUE, &mut context).map_err(|error| ours(&error))?;
-        let glue = glue.ok_or_else(|| Wrong { message: "the plugin lacks a module".into(), position: None })?;
+        let glue =
+            glue.ok_or_else(|| Wrong { message: "the plugin lacks a module".into(), position: None })?;
         evaluate(&glue, &mut context).map_err(|error| ours(&error))?;
         let glue = glue.namespace(&mut context);
 
@@ -67,7 +68,11 @@ impl Engine {
     }
 
     /// Calls a function of the change of a source, which is lent a handle of this capability.
-    pub(crate) fn call(source: &Source, capability: &str, function: Function) -> Result<Option<Verdict>, Failure> {
+    pub(crate) fn call(
+        source: &Source,
+        capability: &str,
+        function: Function,
+    ) -> Result<Option<Verdict>, Failure> {
         let mut engine = Self::new(source).map_err(|wrong| failed(wrong, source))?;
         let answer = engine.answer(capability, function);
         match answer.and_then(|answer| outcome(&answer, source, &mut engine.context)) {
@@ -129,6 +134,7 @@ fn outcome(
         Some(stack) => text::in_stack(&stack.to_std_string_lossy(), &source.file_name),
         None => None,
     };
+    let position = text::undefined(&source.text, &message, position).or(position);
     Ok(Err(match kind.as_str() {
         "precondition" => Failure::Precondition(message),
         "transient" => Failure::Transient(message),
@@ -139,9 +145,7 @@ fn outcome(
 
 fn failed(Wrong { message, position }: Wrong, source: &Source) -> Failure {
     match position.and_then(|position| position.offset(&source.text)) {
-        Some(offset) => {
-            Failure::FailedAt((message, Place { pointer: String::new(), offset: Some(offset) }))
-        }
+        Some(offset) => Failure::FailedAt((message, Place { pointer: String::new(), offset: Some(offset) })),
         None => Failure::Failed(message),
     }
 }
@@ -153,9 +157,8 @@ fn ours(error: &JsError) -> Wrong {
 
 /// An error of the parser.
 fn of_parser(error: &JsError, text: &str) -> Wrong {
-    let said = error.to_string();
-    let said = said.strip_prefix("SyntaxError: ").unwrap_or(&said);
-    match text::of_parser(said) {
+    let said = error.as_native().map_or_else(|| error.to_string(), |native| native.message().to_string());
+    match text::of_parser(&said) {
         ("abrupt end", _) => {
             Wrong { message: "the file ends too early".to_owned(), position: Some(Position::end(text)) }
         }
@@ -166,19 +169,14 @@ fn of_parser(error: &JsError, text: &str) -> Wrong {
 /// An error that came while a module was linked or evaluated.
 fn of_module(error: JsError, source: &Source, context: &mut Context) -> Wrong {
     let shown = error.to_string();
-    let message = shown.split("\n    at ").next().unwrap_or(&shown).to_owned();
+    let said = shown.split("\n    at ").next().unwrap_or(&shown).trim_end_matches(" (native)");
+    let message = said.strip_prefix("SyntaxError: ").unwrap_or(said).to_owned();
     let thrown = error.into_opaque(context).ok().and_then(|thrown| thrown.as_object());
     let stack = thrown.and_then(|thrown| get(&thrown, "stack", context).ok());
     let stack = stack.and_then(|stack| stack.as_string()).map(|stack| stack.to_std_string_lossy());
-    let position = stack.and_then(|stack| text::in_stack(&stack, &source.file_name));
-    let position = position.or_else(|| quoted(&message, &source.text));
-    let message = message.strip_prefix("SyntaxError: ").map(str::to_owned).unwrap_or(message);
+    let position = text::in_stack(&shown, &source.file_name)
+        .or_else(|| text::in_stack(&stack?, &source.file_name))
+        .or_else(|| text::import(&source.text, message.split('`').nth(1)?));
+    let position = text::undefined(&source.text, &message, position).or(position);
     Wrong { message, position }
-}
-
-/// Where what a message names in backticks stands in the source between quotes: the module of an import, say.
-fn quoted(message: &str, text: &str) -> Option<Position> {
-    let name = message.split('`').nth(1)?;
-    let at = ['"', '\''].into_iter().find_map(|quote| text.find(&format!("{quote}{name}{quote}")))?;
-    Some(Position::of(text, at))
 }

@@ -1,7 +1,7 @@
 // Joins the SDK to the functions of the plugin: handles as a component would have them, and what a JavaScript engine alone
 // lacks.
 import * as native from "./native";
-import { failure, info, problems, verdict } from "./component.js";
+import { answered, failure, info, problems, verdict } from "./component.js";
 import { Context } from "./context.js";
 import { Endpoint } from "./http.js";
 import { clients } from "./host.js";
@@ -67,7 +67,7 @@ function withRollback(change) {
 export function called(change, name, target) {
   try {
     if (change[name] === undefined) return {};
-    const answer = change[name](HANDLES[target](), new Context(native));
+    const answer = answered(name, change[name](HANDLES[target](), new Context(native)));
     return name === "verify" ? { verdict: verdict(answer) } : {};
   } catch (error) {
     return { failure: failure(error), stack: error?.stack };

@@ -7,8 +7,8 @@ use boa_engine::{Context, JsArgs as _, JsResult, JsString, JsValue, NativeFuncti
 use crate::bindings::{Level, http, sql};
 use crate::host::{self, OpenConnection, OpenCursor, OpenEndpoint};
 use crate::values::{
-    array, bytes, cell, http_error, list, object, parameter, record, request, response, sql_error, string, text,
-    thrown, uint8_array, wrong,
+    array, bytes, cell, http_error, list, object, parameter, record, request, response, sql_error, string,
+    text, thrown, uint8_array, wrong,
 };
 
 type Function = fn(&JsValue, &[JsValue], &mut Context) -> JsResult<JsValue>;
@@ -47,8 +47,7 @@ pub(crate) fn module(context: &mut Context) -> Module {
         for (name, function) in FUNCTIONS {
             let name = JsString::from(name);
             let function = NativeFunction::from_fn_ptr(function);
-            let function =
-                FunctionObjectBuilder::new(context.realm(), function).name(name.clone()).build();
+            let function = FunctionObjectBuilder::new(context.realm(), function).name(name.clone()).build();
             module.set_export(&name, function.into())?;
         }
         Ok(())

@@ -40,15 +40,41 @@ impl Position {
     }
 }
 
+fn is_word(character: char) -> bool {
+    character.is_alphanumeric() || character == '_' || character == '$'
+}
+
 /// Where a key of the change stands in its source, as far as that can be seen without understanding it.
 pub(crate) fn key(text: &str, key: &str) -> Option<Position> {
-    let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == '$';
     let stands = |at: &usize| {
         let before = text.get(..*at).and_then(|before| before.chars().next_back());
         let after = text.get(at + key.len()..).unwrap_or_default().trim_start();
         !before.is_some_and(is_word) && (after.starts_with(':') || after.starts_with('('))
     };
     let found = text.match_indices(key).map(|(at, _)| at).find(stands)?;
+    Some(Position::of(text, found))
+}
+
+/// Where a module, or a name of one, is imported.
+pub(crate) fn import(text: &str, name: &str) -> Option<Position> {
+    word(text, name, text.find("import")?)
+}
+
+/// Where a name stands that is not defined. The engine itself only tells the function, if any.
+pub(crate) fn undefined(text: &str, message: &str, within: Option<Position>) -> Option<Position> {
+    let name = message.strip_prefix("ReferenceError: ")?.strip_suffix(" is not defined")?;
+    let from = within.and_then(|within| within.offset(text)).unwrap_or_default();
+    word(text, name, from as usize)
+}
+
+/// The first place after a byte at which a word stands as a whole.
+fn word(text: &str, word: &str, from: usize) -> Option<Position> {
+    let stands = |at: &usize| {
+        let before = text.get(..*at).and_then(|before| before.chars().next_back());
+        let after = text.get(at + word.len()..).and_then(|after| after.chars().next());
+        !before.is_some_and(is_word) && !after.is_some_and(is_word)
+    };
+    let found = text.match_indices(word).map(|(at, _)| at).filter(|at| *at >= from).find(stands)?;
     Some(Position::of(text, found))
 }
 

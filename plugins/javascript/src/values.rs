@@ -165,11 +165,8 @@ pub(crate) fn sql_error(error: sql::Error, context: &mut Context) -> JsError {
 
 fn database_error(error: sql::DatabaseError, context: &mut Context) -> JsResult<JsValue> {
     let optional = |text: Option<String>| text.map_or_else(JsValue::undefined, |text| string(&text));
-    let extras: Vec<JsValue> = error
-        .extras
-        .iter()
-        .map(|(name, value)| array([string(name), string(value)], context))
-        .collect();
+    let extras: Vec<JsValue> =
+        error.extras.iter().map(|(name, value)| array([string(name), string(value)], context)).collect();
     let extras = array(extras, context);
     let fields = [
         ("code", string(&error.code)),

@@ -38,7 +38,7 @@ export function exported(change, target) {
   const Handle = target === "sql" ? Connection : Endpoint;
   const run = (name, after) => (handle, ctx) => {
     try {
-      return after(change[name](new Handle(handle), new Context(ctx)));
+      return after(answered(name, change[name](new Handle(handle), new Context(ctx))));
     } catch (error) {
       throw Object.assign(new Error("a failure of the change"), { payload: failure(error) });
     }
@@ -49,6 +49,12 @@ export function exported(change, target) {
     change: { apply: run("apply", nothing), rollback: run("rollback", nothing) },
     verify: { verify: run("verify", verdict) },
   };
+}
+
+/** What a function of a change gave. Nobody waits for a promise: what it was to do would not be done. */
+export function answered(name, answer) {
+  if (typeof answer?.then !== "function") return answer;
+  throw new TypeError(`\`${name}\` gave a promise: calls answer at once, and nothing is awaited`);
 }
 
 /** What the contract asks of a change. */

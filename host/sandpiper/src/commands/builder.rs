@@ -206,9 +206,6 @@ fn refuse_what_is_not_there(config: &Config) -> Result<(), Fault> {
     if !matches!(config.tenants, Tenants::None) {
         return missing("`tenants`");
     }
-    if !config.plugins.is_empty() {
-        return missing("`plugins`");
-    }
     Ok(())
 }
 

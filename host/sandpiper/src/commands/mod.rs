@@ -6,6 +6,7 @@ pub(crate) mod apply;
 pub mod audit;
 mod baseline;
 mod builder;
+mod claims;
 mod doctor;
 mod drift;
 pub(crate) mod inspect;

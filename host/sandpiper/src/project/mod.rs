@@ -4,6 +4,7 @@
 //! is read by [`ChangeFile::data`], for the changes that are pending or validated. Where a [`Memory`] is given, files
 //! that did not change since they were remembered are not opened.
 
+mod claims;
 mod facts;
 mod info;
 mod listing;
@@ -27,6 +28,7 @@ use sandpiper_engine::digest::Digest;
 use sandpiper_engine::fault::{Place, Problem};
 use sandpiper_engine::file_name::{Classified, FileName, classify};
 
+pub use claims::{keep_claims, recall_claims};
 pub use info::{ChangeInfo, InfoPlaces, check_info};
 pub use memory::Memory;
 pub use payload::Payload;

@@ -77,10 +77,12 @@ impl Archive<'_> {
         };
         self.is_configured(item, record)?;
         let runner = match record.template_digest {
-            Some(digest) if !self.working_copy && item.file.digest == record.digest => Some(match item.source {
-                Some(_) => Runner::Language(self.language(&item.file, record, digest).await?),
-                None => Runner::Template(self.template(item, record, digest).await?),
-            }),
+            Some(digest) if !self.working_copy && item.file.digest == record.digest => {
+                Some(match item.source {
+                    Some(_) => Runner::Language(self.language(&item.file, record, digest).await?),
+                    None => Runner::Template(self.template(item, record, digest).await?),
+                })
+            }
             _ => None,
         };
         let meaning = if item.file.digest == record.digest { record.meaning } else { item.file.meaning };
