@@ -11,9 +11,9 @@ mod servers;
 mod tree;
 mod words;
 
-pub use built::{binary, binary_with_crash_points, component, component_with_id, plugin};
+pub use built::{binary, binary_with_crash_points, component, component_with_id, language_plugin, plugin};
 pub use database::{open, rows, schema};
-pub use languages::{LANGUAGES, language_project, toolchain_path};
+pub use languages::{LANGUAGES, SOURCES, language_project, toolchain_path};
 pub use outcome::Outcome;
 pub use process::{Running, environment};
 pub use project::{MARKED, Project, SHARED};

@@ -4,6 +4,7 @@ mod bench;
 mod demo;
 mod guests;
 mod languages;
+mod plugin;
 mod setup;
 mod shell;
 mod test;
@@ -19,6 +20,9 @@ usage: cargo xtask COMMAND
   setup            installs what the tests need
   wit              checks that the WIT parses, for every world
   guests           builds the components that tests and examples run
+  plugin javascript
+                   builds the language plugin that runs `.js` files: target/plugins/javascript.wasm
+  plugin python    builds the one that runs `.py` files: target/plugins/python.wasm
   bench noop       times a run with nothing to do over 1,000 changes
   bench apply      times applying 1,000 changes
 ";
@@ -32,6 +36,8 @@ fn main() -> Result<()> {
         ["setup"] => setup::run(),
         ["wit"] => wit::run(),
         ["guests"] => guests::run(),
+        ["plugin", "javascript"] => plugin::javascript(),
+        ["plugin", "python"] => plugin::python(),
         ["bench", "noop"] => bench::noop(),
         ["bench", "apply"] => bench::apply_all(),
         [] | ["help" | "--help" | "-h"] => {
