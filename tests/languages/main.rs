@@ -3,6 +3,7 @@
 
 mod guide;
 mod projects;
+mod sources;
 mod table;
 
 use sandpiper_tests::{Outcome, Project, language_project};

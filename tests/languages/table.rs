@@ -1,7 +1,7 @@
 //! The table: a row is a case, and what is expected of it in every language. Where one cannot do it, its row says what it
 //! does instead.
 
-use sandpiper_tests::{LANGUAGES, open};
+use sandpiper_tests::{LANGUAGES, SOURCES, open};
 
 use crate::{ID, applied, apply, seen};
 
@@ -51,13 +51,16 @@ const FAILURES: &[Failure] = &[
         code: "change::trap",
         message: "",
         // Nothing in JavaScript ends the engine: what nobody catches is a failure.
-        but: &[("javascript", "change::failed", "TypeError: ")],
+        but: &[
+            ("javascript", "change::failed", "TypeError: "),
+            ("javascript-source", "change::failed", "TypeError: "),
+        ],
     },
 ];
 
 /// Runs the rows of the table for one language.
 fn behaves(language: &str) {
-    assert!(LANGUAGES.contains(&language));
+    assert!(LANGUAGES.contains(&language) || SOURCES.iter().any(|(source, _)| *source == language));
     creates_inserts_and_reads(language);
     keeps_every_kind_of_value(language);
     reads_with_a_cursor(language);
@@ -217,6 +220,21 @@ fn rust_behaves_as_every_language() {
 #[test]
 fn javascript_behaves_as_every_language() {
     behaves("javascript");
+}
+
+#[test]
+fn a_source_file_in_javascript_behaves_as_every_language() {
+    behaves("javascript-source");
+}
+
+#[test]
+fn a_source_file_in_python_behaves_as_every_language() {
+    // What is the SDK's own is shown by the component; here it is about the plugin.
+    creates_inserts_and_reads("python-source");
+    keeps_every_kind_of_value("python-source");
+    goes_on_after_its_checkpoint("python-source");
+    tells_whether_it_is_applied("python-source");
+    reads_a_second_system("python-source");
 }
 
 #[test]

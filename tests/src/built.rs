@@ -1,9 +1,10 @@
 //! Builds what the tests run: the binary, and the components of `tests/guests` and `plugins`, each once a process.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::LazyLock;
+use std::process::{Command, Stdio};
+use std::sync::{LazyLock, Mutex};
 
 /// The binary: the one that `SANDPIPER_BIN` names, else the workspace's own, built beside this test.
 pub fn binary() -> &'static Path {
@@ -79,6 +80,21 @@ pub fn component_with_id(name: &str, id: &str) -> (String, Vec<u8>) {
 /// The bytes of a plugin of `plugins/`.
 pub fn plugin(name: &str) -> Vec<u8> {
     read(&guests().join(format!("sandpiper_plugin_{name}.wasm")))
+}
+
+/// The file of a language plugin of `plugins/`, which `cargo xtask plugin` builds.
+pub fn language_plugin(name: &str) -> PathBuf {
+    static BUILT: LazyLock<Mutex<BTreeSet<String>>> = LazyLock::new(Mutex::default);
+    let mut built = BUILT.lock().expect("no build has panicked");
+    if built.insert(name.to_owned()) {
+        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        cargo
+            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+            .env("CARGO_TARGET_DIR", target_folder());
+        cargo.args(["run", "--quiet", "--package", "xtask", "--", "plugin", name]).stdout(Stdio::null());
+        run(cargo);
+    }
+    target_folder().join("plugins").join(format!("{name}.wasm"))
 }
 
 fn guests() -> &'static Path {

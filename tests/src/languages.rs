@@ -10,6 +10,12 @@ use crate::{Project, binary, built, environment};
 /// The languages that there are cases in.
 pub const LANGUAGES: [&str; 5] = ["rust", "javascript", "python", "go", "c"];
 
+/// The languages whose cases are run from their source too, with the file of the cases: `NAME-source`.
+pub const SOURCES: [(&str, &str); 2] = [
+    ("javascript-source", "javascript/_0001__Cases/change.js"),
+    ("python-source", "python/_0001__Cases/change.py"),
+];
+
 const CONFIGURATION: &str = "\
 service: languages
 target-systems:
@@ -21,11 +27,25 @@ pipeline:
     - { name: main, location: changes }
 ";
 
-/// A project whose one change is the component of a language: `language-cases`.
+/// A project whose one change is the component of a language: `language-cases`; or its source, run by a plugin.
 pub fn language_project(language: &str) -> Project {
+    if let Some((_, file)) = SOURCES.iter().find(|(name, _)| *name == language) {
+        return source_project(language.trim_end_matches("-source"), Path::new(file));
+    }
     let component = component(language);
     let project = Project::new(CONFIGURATION);
     std::fs::copy(component, project.path("changes/_0001__Cases.wasm")).expect("a component can be copied");
+    project
+}
+
+fn source_project(language: &str, file: &Path) -> Project {
+    let project = Project::new(CONFIGURATION);
+    let extension = file.extension().expect("a source has an extension").to_string_lossy();
+    let plugin = built::language_plugin(language);
+    project.configure(&format!("languages: {{ {extension}: {} }}", plugin.display()));
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("languages").join(file);
+    std::fs::copy(source, project.path(&format!("changes/_0001__Cases.{extension}")))
+        .expect("a file can be copied");
     project
 }
 

@@ -13,11 +13,12 @@ mod tree;
 mod words;
 
 pub use built::{
-    binary, binary_with_crash_points, component, component_with_id, example_application, plugin,
+    binary, binary_with_crash_points, component, component_with_id, example_application, language_plugin,
+    plugin,
 };
 pub use clocks::{Clocks, DAY};
 pub use database::{open, rows, schema};
-pub use languages::{LANGUAGES, language_project, toolchain_path};
+pub use languages::{LANGUAGES, SOURCES, language_project, toolchain_path};
 pub use outcome::Outcome;
 pub use process::{Running, environment};
 pub use project::{MARKED, Project, SHARED};

@@ -8,7 +8,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use sandpiper_tests::{Postgres, Project, copy_folder, open};
+use sandpiper_tests::{Postgres, Project, copy_folder, language_plugin, open};
 
 /// A copy of an example, where a run can leave what it makes.
 fn example(name: &str) -> Project {
@@ -114,4 +114,22 @@ fn the_shop_copies_what_is_in_the_catalogue() {
     // The very product that the change made is gone: making it again is no conflict.
     assert_eq!(project.json("apply").exits(0).of("add-rain-cover", "outcome"), "applied");
     assert!(!project.run("audit show add-rain-cover --calls").stdout.contains(token));
+}
+
+#[test]
+fn a_source_file_splits_the_cities_off_and_is_taken_back_without_it() {
+    let project = example("source-files");
+    project.write("plugins/javascript.wasm", std::fs::read(language_plugin("javascript")).unwrap());
+    project.json("validate").exits(0);
+    let applied = project.run("apply -v").exits(0);
+    assert!(applied.to_string().contains("the address of customer 3 has no city: Harbour"), "{applied}");
+    let cities = "SELECT group_concat(city, ' ') FROM customers";
+    let seen = |project: &Project| -> Option<String> {
+        open(&project.path("shop.db")).query_row(cities, [], |row| row.get(0)).unwrap()
+    };
+    assert_eq!(seen(&project).as_deref(), Some("Emden Norden"));
+    assert_eq!(project.json("status --verify").exits(0).at("/drift"), serde_json::json!([]));
+    project.remove("changes/_0002__SplitCities.js");
+    project.json("undo split-cities").exits(0);
+    assert_eq!(seen(&project), None);
 }

@@ -2,8 +2,8 @@
 
 use anyhow::Result;
 
-use crate::setup;
 use crate::shell::{self, cargo};
+use crate::{plugin, setup};
 
 /// `cargo xtask guests`.
 pub(crate) fn run() -> Result<()> {
@@ -19,5 +19,6 @@ pub(crate) fn run() -> Result<()> {
         "wasm32-wasip2",
         "--profile",
         "guest",
-    ]))
+    ]))?;
+    plugin::javascript()
 }

@@ -15,7 +15,7 @@ const NPM_BEFORE: &str = "--before=2026-11-20";
 const PIP: [&str; 2] = ["componentize-py==0.25.0", "ziglang==0.17.1"];
 
 /// Where the toolchains lie.
-fn toolchains() -> PathBuf {
+pub(crate) fn toolchains() -> PathBuf {
     target().join("toolchains")
 }
 

@@ -5,6 +5,7 @@ mod demo;
 mod guests;
 mod image;
 mod languages;
+mod plugin;
 mod setup;
 mod shell;
 mod test;
@@ -21,6 +22,9 @@ usage: cargo xtask COMMAND
   wit              checks that the WIT parses, for every world
   guests           builds the components that tests and examples run
   image            builds the container image, and runs what is in it
+  plugin javascript
+                   builds the language plugin that runs `.js` files: target/plugins/javascript.wasm
+  plugin python    builds the one that runs `.py` files: target/plugins/python.wasm
   bench noop       times a run with nothing to do over 1,000 changes
   bench apply      times applying 1,000 changes
 ";
@@ -35,6 +39,8 @@ fn main() -> Result<()> {
         ["wit"] => wit::run(),
         ["guests"] => guests::run(),
         ["image"] => image::run(),
+        ["plugin", "javascript"] => plugin::javascript(),
+        ["plugin", "python"] => plugin::python(),
         ["bench", "noop"] => bench::noop(),
         ["bench", "apply"] => bench::apply_all(),
         [] | ["help" | "--help" | "-h"] => {

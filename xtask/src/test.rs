@@ -8,7 +8,10 @@ use crate::{guests, languages, setup, wit};
 /// `cargo xtask test`.
 pub(crate) fn run() -> Result<()> {
     part("set-up", setup::run)?;
-    part("format", || run_command(cargo(&["fmt", "--all", "--check"])))?;
+    part("format", || {
+        run_command(cargo(&["fmt", "--all", "--check"]))?;
+        run_command(cargo(&["fmt", "--check", "--manifest-path", "plugins/javascript/Cargo.toml"]))
+    })?;
     part("wit", wit::run)?;
     part("guests", guests::run)?;
     part("lints", || {

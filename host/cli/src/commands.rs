@@ -101,7 +101,7 @@ pub(crate) fn run(arguments: Arguments, output: &Output, panics: &Panics) -> u8 
             Ok(reason) => session.with(global, None, async |project| project.lock_release(&reason).await),
             Err(fault) => output.finish(&Finished::<ReleaseReport>::refused(fault)),
         },
-        Command::Warm => session.print(async || session.builder(global, None).warm()),
+        Command::Warm => session.print(async || session.builder(global, None).warm().await),
         Command::Doctor => session.doctor(global),
         Command::Inspect { file } => session.print(|| sandpiper::inspect(&file)),
         Command::Schema { of: SchemaOf::Config } => output.raw(&ended(sandpiper::schema::config())),

@@ -12,16 +12,19 @@ wasmtime::component::bindgen!({
 
             export sandpiper:change/description@0.1.0;
             export sandpiper:change/template@0.1.0;
+            export sandpiper:change/language@0.1.0;
 
             export sandpiper:sql/change@0.1.0;
             export sandpiper:sql/verify@0.1.0;
             export sandpiper:sql/runner@0.1.0;
             export sandpiper:sql/step-verifier@0.1.0;
+            export sandpiper:sql/source-runner@0.1.0;
 
             export sandpiper:http/change@0.1.0;
             export sandpiper:http/verify@0.1.0;
             export sandpiper:http/runner@0.1.0;
             export sandpiper:http/step-verifier@0.1.0;
+            export sandpiper:http/source-runner@0.1.0;
         }
     ",
     world: "sandpiper:sandbox/sandbox",

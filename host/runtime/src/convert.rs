@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use sandpiper_engine::change::{Cadence, Recovery};
 
+use crate::bindings::exports::sandpiper::change::language;
 use crate::bindings::exports::sandpiper::change::template as exported;
 use crate::bindings::sandpiper::change::types;
 use crate::bindings::sandpiper::http::client as api;
 use crate::bindings::sandpiper::sql::client;
 use crate::guest::{
-    Action, Assessment, CallError, ChangeInfo, PayloadPlace, PayloadProblem, Step, TemplateInfo, Verdict,
+    Action, Assessment, CallError, ChangeInfo, Inspected, LanguageInfo, PayloadPlace, PayloadProblem, Source,
+    SourceProblem, Step, TemplateInfo, Verdict,
 };
 use crate::http::{Header, Method, Request, Response};
 use crate::sql::{Column, DatabaseError, Value};
@@ -80,6 +82,33 @@ impl From<exported::Info> for TemplateInfo {
             configuration_schema: info.configuration_schema,
             rollback_required: info.rollback_required,
         }
+    }
+}
+
+impl From<language::Info> for LanguageInfo {
+    fn from(info: language::Info) -> Self {
+        Self { name: info.name, extensions: info.extensions }
+    }
+}
+
+impl From<Source> for types::Source {
+    fn from(source: Source) -> Self {
+        Self { file_name: source.file_name, text: source.text }
+    }
+}
+
+impl From<language::Inspected> for Inspected {
+    fn from(inspected: language::Inspected) -> Self {
+        let language::Inspected { info, has_rollback, has_verify } = inspected;
+        Self { info: info.into(), has_rollback, has_verify }
+    }
+}
+
+impl From<language::Problem> for SourceProblem {
+    fn from(problem: language::Problem) -> Self {
+        let safe = |message: String| text::lines(&message, text::REASON);
+        let language::Problem { line, column, message, help } = problem;
+        Self { line, column, message: safe(message), help: help.map(safe) }
     }
 }
 

@@ -22,8 +22,7 @@ impl Runtime {
     pub async fn describe_change(&self, component: &Component) -> Result<ChangeInfo, Fault> {
         let setting = match component.kind() {
             Kind::Change => None,
-            Kind::Template => Some("templates"),
-            Kind::Language => Some("languages"),
+            Kind::Template | Kind::Language => Some("templates"),
         };
         if let Some(setting) = setting {
             let message = format!("it is a {} plugin, not a change", component.kind().as_str());
@@ -116,7 +115,8 @@ async fn describe_template(sandbox: &mut Sandbox, instance: &Instance) -> wasmti
     Ok(guest.call_describe(&mut sandbox.store).await?.into())
 }
 
-fn same<T: PartialEq>(component: &Component, first: T, second: &T) -> Result<T, Fault> {
+/// The answer to a question that was asked twice.
+pub(crate) fn same<T: PartialEq>(component: &Component, first: T, second: &T) -> Result<T, Fault> {
     if first == *second {
         return Ok(first);
     }

@@ -50,6 +50,48 @@ pub struct TemplateInfo {
     pub rollback_required: bool,
 }
 
+/// A language plugin as it describes itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LanguageInfo {
+    /// What it is called.
+    pub name: String,
+    /// The extensions of the source files that it runs, without the dot.
+    pub extensions: Vec<String>,
+}
+
+/// A source file as it stands in its stage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// Without its folder.
+    pub file_name: String,
+    /// Its text.
+    pub text: String,
+}
+
+/// What a source file says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inspected {
+    /// The change as it describes itself.
+    pub info: ChangeInfo,
+    /// Whether it can take back what it did.
+    pub has_rollback: bool,
+    /// Whether it can tell if it is applied.
+    pub has_verify: bool,
+}
+
+/// What a language plugin finds wrong with a source file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceProblem {
+    /// Counted from 1.
+    pub line: u32,
+    /// Counted from 1, in characters.
+    pub column: u32,
+    /// What.
+    pub message: String,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
 /// What a step is run for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
@@ -132,6 +174,8 @@ pub enum Call {
     Verify,
     /// `run`, or for [`Action::Verify`] `verify`, of a template.
     Step(Step),
+    /// A function of a source file, through the language plugin that runs it.
+    Source(Action, Arc<Source>),
 }
 
 /// What a call gave.

@@ -42,6 +42,7 @@ mod describe;
 mod engine;
 mod execution;
 mod imports;
+mod language;
 mod log;
 mod sandbox;
 mod state;

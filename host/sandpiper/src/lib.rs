@@ -29,6 +29,7 @@ pub mod conformance;
 pub mod events;
 mod exit;
 pub mod guests;
+mod languages;
 mod load;
 mod lock;
 pub mod observer;

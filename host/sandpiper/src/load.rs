@@ -14,6 +14,7 @@ use sandpiper_engine::suggest::nearest;
 use sandpiper_runtime::{Component, Runtime, guest};
 
 use crate::config::{Condition, Config, unknown_stage};
+use crate::languages::{Language, Languages};
 use crate::project::{self, ChangeFile, ChangeInfo, FileKind, Project};
 
 /// The changes of a project.
@@ -37,6 +38,19 @@ pub(crate) struct Item {
     pub(crate) info: Arc<ChangeInfo>,
     /// Its code, where that was looked at already.
     component: Option<Component>,
+    /// What a source file can do.
+    pub(crate) source: Option<Source>,
+}
+
+/// What a source file can do, and what runs it.
+#[derive(Clone)]
+pub(crate) struct Source {
+    /// Whether it can take back what it did.
+    pub(crate) has_rollback: bool,
+    /// Whether it can tell if it is applied.
+    pub(crate) has_verify: bool,
+    /// The plugin, where it was asked.
+    pub(crate) language: Option<Arc<Language>>,
 }
 
 impl Changes {
@@ -51,8 +65,8 @@ impl Changes {
         store: Option<&dyn Store>,
     ) -> Result<Self, Fault> {
         let Project { config, stages, warnings: _ } = project;
-        let components = || stages.iter().flat_map(|stage| &stage.files).filter(|file| is_component(file));
-        let digests: Vec<Digest> = components().map(|file| file.digest).collect();
+        let asked = stages.iter().flat_map(|stage| &stage.files).filter(|file| is_asked(file));
+        let digests: Vec<Digest> = asked.map(|file| file.digest).collect();
         let (known, store_fault) = match store {
             Some(store) if !digests.is_empty() => match store.descriptions(&digests).await {
                 Ok(known) => (known.into_iter().collect(), None),
@@ -60,8 +74,14 @@ impl Changes {
             },
             _ => (HashMap::new(), None),
         };
-        let mut loading =
-            Loading { config: &config, runtime, known, problems: Vec::new(), new: BTreeMap::new() };
+        let mut loading = Loading {
+            config: &config,
+            runtime,
+            languages: Languages::default(),
+            known,
+            problems: Vec::new(),
+            new: BTreeMap::new(),
+        };
         let mut planned = Vec::with_capacity(stages.len());
         let mut items = Vec::new();
         for stage in stages {
@@ -86,7 +106,7 @@ impl Changes {
         }
         let Loading { mut problems, new: new_descriptions, .. } = loading;
         // Those of data files were compared when they were read.
-        if items.iter().any(|item| is_component(&item.file)) {
+        if items.iter().any(|item| is_asked(&item.file)) {
             let ids = items
                 .iter()
                 .map(|item| (&item.info.id, item.file.shown.as_str(), item.info.places().id.as_ref()));
@@ -130,30 +150,28 @@ impl Changes {
 }
 
 impl Item {
-    /// A change that was applied, from the bytes that ran: it declares what it declared then.
+    /// A change that was applied, from the bytes that ran: it declares what it declared then. `language` is the plugin
+    /// that ran it, where it is a source file.
     pub(crate) async fn of_archive(
         file: ChangeFile,
+        language: Option<Arc<Language>>,
         runtime: &Runtime,
         store: &dyn Store,
     ) -> Result<Self, Vec<Problem>> {
         if let Some(info) = file.info() {
             let info = info.clone();
-            return Ok(Self { file, info, component: None });
+            return Ok(Self { file, info, component: None, source: None });
         }
-        // One that cannot be read is as good as none: the component is asked again.
+        // One that cannot be read is as good as none: the change is asked again.
         let known = store.descriptions(&[file.digest]).await.unwrap_or_default();
-        let known = known.first().and_then(|(_, text)| serde_json::from_str(text).ok());
-        let (described, component) = match known {
-            Some(described) => (described, None),
-            None => {
-                let of_file = |fault| vec![problem(fault, &file)];
-                let bytes = file.bytes().map_err(|problem| vec![problem])?;
-                let component = runtime.load(bytes, file.digest).map_err(of_file)?;
-                (runtime.describe_change(&component).await.map_err(of_file)?, Some(component))
-            }
+        let known = known.first().and_then(|(_, text)| Described::read(&file, text));
+        let described = match (known, language) {
+            (Some(known), _) => known,
+            (None, Some(language)) => Described::source(language, &file, runtime).await?,
+            (None, None) => Described::component(&file, runtime).await?,
         };
-        let info = declared(described)?;
-        Ok(Self { file, info: Arc::new(info), component })
+        let Described { info, component, source } = described;
+        Ok(Self { info: Arc::new(declared(info)?), file, component, source })
     }
 
     /// Its code, where it is a component.
@@ -186,9 +204,60 @@ impl Item {
     }
 }
 
+/// What a component or a source file says of itself, and what was loaded to hear it.
+struct Described {
+    info: guest::ChangeInfo,
+    component: Option<Component>,
+    source: Option<Source>,
+}
+
+impl Described {
+    /// From what the store knows of it.
+    fn read(file: &ChangeFile, text: &str) -> Option<Self> {
+        if is_component(file) {
+            let info = serde_json::from_str(text).ok()?;
+            return Some(Self { info, component: None, source: None });
+        }
+        let guest::Inspected { info, has_rollback, has_verify } = serde_json::from_str(text).ok()?;
+        let source = Some(Source { has_rollback, has_verify, language: None });
+        Some(Self { info, component: None, source })
+    }
+
+    /// As the store keeps it.
+    fn text(&self) -> Option<String> {
+        match &self.source {
+            None => serde_json::to_string(&self.info).ok(),
+            Some(Source { has_rollback, has_verify, .. }) => {
+                let (has_rollback, has_verify) = (*has_rollback, *has_verify);
+                serde_json::to_string(&guest::Inspected { info: self.info.clone(), has_rollback, has_verify })
+                    .ok()
+            }
+        }
+    }
+
+    async fn component(file: &ChangeFile, runtime: &Runtime) -> Result<Self, Vec<Problem>> {
+        let of_file = |fault| vec![problem(fault, file)];
+        let bytes = file.bytes().map_err(|problem| vec![problem])?;
+        let component = runtime.load(bytes, file.digest).map_err(of_file)?;
+        let info = runtime.describe_change(&component).await.map_err(of_file)?;
+        Ok(Self { info, component: Some(component), source: None })
+    }
+
+    async fn source(
+        language: Arc<Language>,
+        file: &ChangeFile,
+        runtime: &Runtime,
+    ) -> Result<Self, Vec<Problem>> {
+        let guest::Inspected { info, has_rollback, has_verify } = language.inspect(file, runtime).await?;
+        let source = Some(Source { has_rollback, has_verify, language: Some(language) });
+        Ok(Self { info, component: None, source })
+    }
+}
+
 struct Loading<'a> {
     config: &'a Config,
     runtime: &'a Runtime,
+    languages: Languages,
     known: HashMap<Digest, String>,
     problems: Vec<Problem>,
     new: BTreeMap<Digest, String>,
@@ -198,23 +267,24 @@ impl Loading<'_> {
     async fn item(&mut self, file: ChangeFile) -> Option<Item> {
         if let Some(info) = file.info() {
             let info = info.clone();
-            return Some(Item { file, info, component: None });
+            return Some(Item { file, info, component: None, source: None });
         }
-        let known = self.known.get(&file.digest).and_then(|text| serde_json::from_str(text).ok());
-        let (described, component): (guest::ChangeInfo, _) = match known {
-            Some(described) => (described, None),
+        let known = self.known.get(&file.digest).and_then(|text| Described::read(&file, text));
+        let described = match known {
+            Some(described) => described,
             None => match self.describe(&file).await {
-                Ok((described, component)) => (described, Some(component)),
-                Err(fault) => {
-                    self.problems.push(problem(fault, &file));
+                Ok(described) => described,
+                Err(problems) => {
+                    self.problems.extend(problems);
                     return None;
                 }
             },
         };
-        match declared(described) {
+        let Described { info, component, source } = described;
+        match declared(info) {
             Ok(info) => {
                 self.problems.extend(project::check_info(&info, self.config, &file.shown));
-                Some(Item { file, info: Arc::new(info), component })
+                Some(Item { file, info: Arc::new(info), component, source })
             }
             Err(problems) => {
                 let place = Place::file(file.shown.as_str());
@@ -224,15 +294,28 @@ impl Loading<'_> {
         }
     }
 
-    async fn describe(&mut self, file: &ChangeFile) -> Result<(guest::ChangeInfo, Component), Fault> {
-        let bytes = file.bytes().map_err(|problem| Fault::from_problems(vec![problem]))?;
-        let component = self.runtime.load(bytes, file.digest)?;
-        let described = self.runtime.describe_change(&component).await?;
-        if let Ok(text) = serde_json::to_string(&described) {
+    async fn describe(&mut self, file: &ChangeFile) -> Result<Described, Vec<Problem>> {
+        let described = if is_component(file) {
+            Described::component(file, self.runtime).await?
+        } else {
+            let language = self.languages.get(&file.name.extension, self.config, self.runtime).await;
+            let language = language.map_err(|problem| vec![at(problem, file)])?;
+            Described::source(language, file, self.runtime).await?
+        };
+        if let Some(text) = described.text() {
             self.new.insert(file.digest, text);
         }
-        Ok((described, component))
+        Ok(described)
     }
+}
+
+/// Whether only running it tells what it declares.
+fn is_asked(file: &ChangeFile) -> bool {
+    !matches!(file.kind, FileKind::Data(_))
+}
+
+fn at(problem: Problem, file: &ChangeFile) -> Problem {
+    if problem.place.is_some() { problem } else { problem.at(Place::file(file.shown.as_str())) }
 }
 
 fn is_component(file: &ChangeFile) -> bool {

@@ -14,6 +14,7 @@ use sandpiper_runtime::{Component, Runtime};
 use tokio::sync::Mutex as AsyncMutex;
 
 use crate::config::Config;
+use crate::languages::Languages;
 
 /// The template `sql`, built from `plugins/sql`.
 pub(crate) const SQL: &[u8] =
@@ -47,7 +48,11 @@ pub(crate) struct Template {
 
 /// The templates of a run, each loaded when the first change needs it.
 #[derive(Default)]
-pub(crate) struct Templates(Mutex<BTreeMap<String, Arc<Template>>>);
+pub(crate) struct Templates {
+    loaded: Mutex<BTreeMap<String, Arc<Template>>>,
+    /// The other plugins of the run: those that run source files.
+    pub(crate) languages: Languages,
+}
 
 impl Templates {
     /// The template of a name.
@@ -71,7 +76,7 @@ impl Templates {
             fault.help.into_iter().fold(problem, Problem::help)
         })?;
         let template = Arc::new(template);
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), template.clone());
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), template.clone());
         Ok(template)
     }
 
@@ -95,12 +100,12 @@ impl Templates {
             fault.help.into_iter().fold(Problem::error(fault.code, message), Problem::help)
         })?;
         let template = Arc::new(template);
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name, template.clone());
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner).insert(name, template.clone());
         Ok(template)
     }
 
     fn known(&self, name: &str) -> Option<Arc<Template>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 }
 
@@ -110,7 +115,8 @@ impl Templates {
 ///
 /// `change::unknown-template` with the nearest name, and a file that cannot be read.
 pub(crate) fn source(name: &str, config: &Config) -> Result<(Arc<[u8]>, Option<Place>), Problem> {
-    let Some(plugin) = config.templates.iter().find(|plugin| plugin.name == name) else {
+    let Some(plugin) = config.templates.iter().chain(&config.plugins).find(|plugin| plugin.name == name)
+    else {
         let built_in = BUILT_IN.iter().find(|(built_in, _)| *built_in == name);
         return built_in.map(|(_, bytes)| ((*bytes).into(), None)).ok_or_else(|| unknown(name, config));
     };
@@ -153,8 +159,9 @@ fn validator(what: &str, schema: &str) -> Result<Validator, Fault> {
 
 fn unknown(name: &str, config: &Config) -> Problem {
     let built_in = BUILT_IN.iter().map(|(name, _)| *name);
-    let known: Vec<&str> =
-        built_in.chain(config.templates.iter().map(|plugin| plugin.name.as_str())).collect();
+    let known: Vec<&str> = built_in
+        .chain(config.templates.iter().chain(&config.plugins).map(|plugin| plugin.name.as_str()))
+        .collect();
     let help = match nearest(name, known.iter().copied()) {
         Some(nearest) => format!("did you mean `{nearest}`?"),
         None => format!("the templates are {}; name another one's file under `templates`", known.join(", ")),

@@ -38,7 +38,7 @@ export function exported(change, target) {
   const Handle = target === "sql" ? Connection : Endpoint;
   const run = (name, after) => (handle, ctx) => {
     try {
-      return after(change[name](new Handle(handle), new Context(ctx)));
+      return after(answered(name, change[name](new Handle(handle), new Context(ctx))));
     } catch (error) {
       throw Object.assign(new Error("a failure of the change"), { payload: failure(error) });
     }
@@ -51,7 +51,14 @@ export function exported(change, target) {
   };
 }
 
-function info(change) {
+/** What a function of a change gave. Nobody waits for a promise: what it was to do would not be done. */
+export function answered(name, answer) {
+  if (typeof answer?.then !== "function") return answer;
+  throw new TypeError(`\`${name}\` gave a promise: calls answer at once, and nothing is awaited`);
+}
+
+/** What the contract asks of a change. */
+export function info(change) {
   const options = ["when", "retry"].filter((name) => change[name] !== undefined).map((name) => [name, String(change[name])]);
   return {
     id: change.id, author: change.author, targetSystem: change.targetSystem, description: change.description,
@@ -60,7 +67,8 @@ function info(change) {
   };
 }
 
-function verdict(answer) {
+/** What `verify` gave, as the contract has it. */
+export function verdict(answer) {
   if (typeof answer === "boolean") return answer ? "applied" : "not-applied";
   if (VERDICTS.includes(answer)) return answer;
   throw new TypeError(`\`verify\` gives a boolean or one of ${VERDICTS.join(", ")}, not ${String(answer)}`);

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { Irreversible, Precondition, SqlError, date, decimal, double } from "../src/index.js";
-import { failure, problems } from "../src/component.js";
+import { answered, failure, problems } from "../src/component.js";
 import { fakeConnection, fakeContext, fakeEndpoint } from "../src/testing.js";
 import { toContract } from "../src/values.js";
 
@@ -46,6 +46,11 @@ test("what is wrong with a change is told at once", () => {
   assert.equal(problems({ id: "a", author: "b", targetSystem: "c", apply() {}, rollback() {} }).length, 0);
   const found = problems({ id: "a", author: "b", async apply() {}, tagret: 1 });
   assert.equal(found.length, 4);
+});
+
+test("a promise is a mistake", () => {
+  assert.equal(answered("verify", true), true);
+  assert.throws(() => answered("apply", Promise.resolve()), /`apply` gave a promise/);
 });
 
 test("an API answers as it is told", () => {

@@ -8,7 +8,7 @@ use super::systems::{self, Made, System};
 use super::{Outcome, Ready};
 use crate::bindings::exports::sandpiper::sql as exported;
 use crate::bindings::sandpiper::sql::client::{self, Host, HostConnection, HostCursor};
-use crate::guest::{Action, Answer, Call};
+use crate::guest::{Action, Answer, Call, Verdict};
 use crate::handle_call::{Came, Passed};
 use crate::limits::Reached;
 use crate::sql::{Column, CursorId, Sql, SqlError};
@@ -72,6 +72,23 @@ pub(crate) async fn call(mut ready: Ready<'_>, call: Call) -> wasmtime::Result<O
         Call::Step(step) => {
             let runner = exported::runner::GuestIndices::new(code)?.load(&mut *store, instance)?;
             runner.call_run(store, &step.into(), connection, context).await?.map(|()| Answer::Done)
+        }
+        Call::Source(action, source) => {
+            let runner = exported::source_runner::GuestIndices::new(code)?.load(&mut *store, instance)?;
+            let source = (*source).clone().into();
+            match action {
+                Action::Apply => {
+                    runner.call_apply(store, &source, connection, context).await?.map(|()| Answer::Done)
+                }
+                Action::Rollback => {
+                    runner.call_rollback(store, &source, connection, context).await?.map(|()| Answer::Done)
+                }
+                Action::Verify => {
+                    let verdict = runner.call_verify(store, &source, connection, context).await?;
+                    // One that cannot tell is not asked; should it be, it does not know.
+                    verdict.map(|verdict| Answer::Verdict(verdict.map_or(Verdict::Unknown, Into::into)))
+                }
+            }
         }
     };
     Ok(outcome)

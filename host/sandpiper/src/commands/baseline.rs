@@ -12,7 +12,7 @@ use sandpiper_engine::state::States;
 use sandpiper_engine::store::{Condition, Draft};
 
 use super::{Opened, Sandpiper, Select, reason_given};
-use crate::load::selection_fault;
+use crate::load::{Item, selection_fault};
 use crate::lock::{HeldLease, Leases};
 use crate::project::FileKind;
 use crate::report::{EntriesReport, EntryReport, Exit, Finished};
@@ -111,7 +111,16 @@ impl Sandpiper {
         Ok(())
     }
 
-    /// The digests of what would run the changes, as far as that is a template.
+    /// The digest of the plugin that would run a source file.
+    async fn language_of(&self, opened: &Opened, item: Option<&Item>) -> Result<Option<Digest>, Fault> {
+        let Some(item) = item else { return Ok(None) };
+        let config = &opened.changes.config;
+        let plugin = opened.templates.languages.get(&item.file.name.extension, config, &self.runtime).await;
+        let plugin = plugin.map_err(|problem| Fault::from_problems(vec![problem]))?;
+        Ok(Some(plugin.component.digest()))
+    }
+
+    /// The digests of what would run the changes, as far as that is a template or a language plugin.
     async fn templates_of(
         &self,
         opened: &Opened,
@@ -131,7 +140,8 @@ impl Sandpiper {
                     })?;
                     Some(template.component.digest())
                 }
-                Some(FileKind::Component | FileKind::Source) | None => None,
+                Some(FileKind::Source) => self.language_of(opened, item).await?,
+                Some(FileKind::Component) | None => None,
             };
             digests.insert(change.id.clone(), digest);
         }

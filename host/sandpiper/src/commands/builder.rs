@@ -217,9 +217,6 @@ fn refuse_what_is_not_there(config: &Config) -> Result<(), Fault> {
     if !matches!(config.tenants, Tenants::None) {
         return missing("`tenants`");
     }
-    if !config.languages.is_empty() || !config.plugins.is_empty() {
-        return missing("language plugins");
-    }
     Ok(())
 }
 

@@ -29,7 +29,7 @@ async fn looked_at(file: &Path) -> Result<InspectReport, Fault> {
     let info = match component.kind() {
         Kind::Change => serde_json::to_value(runtime.describe_change(&component).await?),
         Kind::Template => serde_json::to_value(runtime.describe_template(&component).await?),
-        Kind::Language => Ok(serde_json::Value::Null),
+        Kind::Language => serde_json::to_value(runtime.describe_language(&component).await?),
     };
     let info = info.map_err(|error| Fault::bug(format!("a description has no JSON: {error}")))?;
     Ok(InspectReport {

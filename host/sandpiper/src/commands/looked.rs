@@ -35,13 +35,13 @@ struct Asked {
 
 impl Sandpiper {
     /// Reads the files, believing what is remembered of them or not.
-    pub(super) fn read_files(&self, believed: bool) -> Loaded {
-        self.reading(believed)()
+    pub(super) async fn read_files(&self, believed: bool) -> Loaded {
+        self.reading(self.with_claims(believed).await, believed)()
     }
 
     /// Reads the files and asks the store, whose answer is not waited for when something is wrong with the files.
     pub(super) async fn read_and_asked(&self, believed: bool) -> Looked {
-        let reading = self.reading(believed);
+        let reading = self.reading(self.with_claims(believed).await, believed);
         // Without a configuration, the systems are those that the files name.
         if !self.config.has_file {
             return Looked { loaded: reading(), asked: None };
@@ -66,16 +66,17 @@ impl Sandpiper {
     }
 
     /// The reading of the files, for any thread.
-    fn reading(&self, believed: bool) -> impl FnOnce() -> Loaded + Send + 'static {
-        let (config, secrets, memory) = (self.config.clone(), self.secrets.clone(), self.memory.clone());
+    fn reading(&self, config: Config, believed: bool) -> impl FnOnce() -> Loaded + Send + 'static {
+        let (secrets, memory) = (self.secrets.clone(), self.memory.clone());
         move || {
+            let languages: Vec<&str> = config.languages.iter().map(|plugin| plugin.name.as_str()).collect();
             let options = Options {
-                languages: &[],
+                languages: &languages,
                 sources_digest: &crate::guests::sources_of,
                 secrets: &secrets,
                 memory: memory.as_deref().map(|folder| Memory { folder, believed, now: SystemTime::now() }),
             };
-            project::load(config, &options)
+            project::load(config.clone(), &options)
         }
     }
 

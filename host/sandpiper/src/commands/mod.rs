@@ -6,6 +6,7 @@ pub(crate) mod apply;
 pub mod audit;
 mod baseline;
 mod builder;
+mod claims;
 mod doctor;
 mod drift;
 pub(crate) mod inspect;
@@ -450,7 +451,8 @@ fn has_verify(changes: &Changes, item: &load::Item, runtime: &Runtime) -> bool {
         FileKind::Data(_) => {
             item.file.data(&changes.config).is_some_and(|data| data.is_ok_and(|data| data.verify.is_some()))
         }
-        FileKind::Component | FileKind::Source => {
+        FileKind::Source => item.source.as_ref().is_some_and(|source| source.has_verify),
+        FileKind::Component => {
             let component = item.component(runtime);
             component.is_ok_and(|component| {
                 component.capabilities().iter().any(|capability| component.has_verify(*capability))

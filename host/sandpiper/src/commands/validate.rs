@@ -34,7 +34,7 @@ impl Builder {
 
 impl Sandpiper {
     pub(super) async fn validate(&self) -> Finished<ValidateReport> {
-        let mut loaded = self.read_files(false);
+        let mut loaded = self.read_files(false).await;
         let mut problems = std::mem::take(&mut loaded.problems);
         problems.append(&mut loaded.project.warnings);
         let mut count = loaded.project.stages.iter().map(|stage| stage.files.len()).sum();

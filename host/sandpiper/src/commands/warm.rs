@@ -21,17 +21,17 @@ impl Builder {
     /// Fills the cache of compiled code with every component of the stages, the templates that their data files use, and
     /// the plugins that the configuration names. Variables and files that the configuration refers to may be missing,
     /// for they belong to the process that will run.
-    pub fn warm(self) -> Finished<WarmReport> {
+    pub async fn warm(self) -> Finished<WarmReport> {
         match self.at_build().build() {
-            Ok(sandpiper) => sandpiper.warm(),
+            Ok(sandpiper) => sandpiper.warm().await,
             Err(fault) => Finished::refused(fault),
         }
     }
 }
 
 impl Sandpiper {
-    fn warm(&self) -> Finished<WarmReport> {
-        let mut loaded = self.read_files(false);
+    async fn warm(&self) -> Finished<WarmReport> {
+        let mut loaded = self.read_files(false).await;
         let warnings = std::mem::take(&mut loaded.project.warnings);
         let found = loaded.into_result().map_err(|problems| {
             Fault::from_problems(problems.into_iter().chain(warnings.iter().cloned()).collect())

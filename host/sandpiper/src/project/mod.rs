@@ -4,6 +4,7 @@
 //! is read by [`ChangeFile::data`], for the changes that are pending or validated. Where a [`Memory`] is given, files
 //! that did not change since they were remembered are not opened.
 
+mod claims;
 mod facts;
 mod info;
 mod listing;
@@ -27,6 +28,7 @@ use sandpiper_engine::digest::Digest;
 use sandpiper_engine::fault::{Place, Problem};
 use sandpiper_engine::file_name::{Classified, FileName, classify};
 
+pub use claims::{keep_claims, recall_claims};
 pub use info::{ChangeInfo, InfoPlaces, check_info};
 pub use memory::Memory;
 pub use payload::Payload;
@@ -279,13 +281,16 @@ impl ChangeFile {
     ///
     /// When it is no change that this host can run, and every problem of a data file's header.
     pub fn from_bytes(file_name: &str, shown: String, bytes: Arc<[u8]>) -> Result<Self, Vec<Problem>> {
-        let Classified::Change(name) = classify(file_name, &EXTENSIONS) else {
+        // What another extension has was run by a language plugin.
+        let own = file_name.rsplit_once('.').map_or("", |(_, extension)| extension);
+        let Classified::Change(name) = classify(file_name, &[own]) else {
             let message = format!("`{file_name}` is no change that this host can run");
             return Err(vec![Problem::error("change::file-name", message).at(Place::file(shown))]);
         };
         let kind = match name.extension.as_str() {
             "wasm" => FileKind::Component,
-            _ => FileKind::Data(Box::new(read_data(&name, &shown, &bytes)?)),
+            "yaml" | "yml" | "sql" => FileKind::Data(Box::new(read_data(&name, &shown, &bytes)?)),
+            _ => FileKind::Source,
         };
         let digest = Digest::of(&bytes);
         let path = PathBuf::from(&shown);

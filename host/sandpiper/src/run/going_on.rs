@@ -100,8 +100,7 @@ pub(crate) async fn marks(
         }
         return Ok(Ok(Vec::new()));
     }
-    if ready.mode != Mode::Direct && (is_under_way(&marks) || matches!(ready.program, Program::Component(_)))
-    {
+    if ready.mode != Mode::Direct && (is_under_way(&marks) || !matches!(ready.program, Program::Data(_))) {
         return Ok(Err(in_a_transaction(id)));
     }
     let marks: Vec<_> = marks.iter().map(StepMark::goes_on).collect();

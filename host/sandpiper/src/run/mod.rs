@@ -159,8 +159,13 @@ pub(crate) fn artifacts(changes: &Changes, readied: &[Arc<Ready>]) -> Vec<(Diges
         if let Some(bytes) = changes.bytes(&ready.change.id) {
             artifacts.insert(ready.change.digest, bytes);
         }
-        if let (Program::Data(data), Some(digest)) = (&ready.program, ready.change.template_digest) {
-            artifacts.insert(digest, data.template.bytes().clone());
+        let runner = match &ready.program {
+            Program::Component(_) => None,
+            Program::Data(data) => Some(&data.template),
+            Program::Source(source) => Some(&source.plugin),
+        };
+        if let (Some(runner), Some(digest)) = (runner, ready.change.template_digest) {
+            artifacts.insert(digest, runner.bytes().clone());
         }
     }
     artifacts.into_iter().collect()

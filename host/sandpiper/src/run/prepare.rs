@@ -13,13 +13,22 @@ use sandpiper_runtime::target::{Atomicity, Capability, Target};
 use sandpiper_runtime::{Component, Runtime};
 
 use crate::config::Config;
+use crate::languages::{self, Language};
 use crate::load::{self, Item};
 use crate::project::{DataChange, Payload};
-use crate::run::ready::{DataProgram, Program, Ready};
+use crate::run::ready::{DataProgram, Program, Ready, SourceProgram};
 use crate::run::undo::archive::ARCHIVE;
 use crate::scaffold::is_untouched;
 use crate::systems::Systems;
 use crate::templates::{Template, Templates};
+
+/// What ran a change that is not a component itself.
+pub(crate) enum Runner {
+    /// The template of a data file.
+    Template(Arc<Template>),
+    /// The language plugin of a source file.
+    Language(Arc<Language>),
+}
 
 /// What preparing needs.
 pub(crate) struct Preparing<'a> {
@@ -52,7 +61,7 @@ impl Preparing<'_> {
         self.for_part(change, item, Part::Apply, None).await
     }
 
-    /// Makes an applied change ready to be taken back: by the template that ran it, else by today's.
+    /// Makes an applied change ready to be taken back: by the plugin that ran it, else by today's.
     ///
     /// # Errors
     ///
@@ -61,9 +70,9 @@ impl Preparing<'_> {
         &self,
         change: &Change,
         item: &Item,
-        template: Option<Arc<Template>>,
+        runner: Option<Runner>,
     ) -> Result<Ready, Vec<Problem>> {
-        let ready = self.for_part(change, item, Part::Rollback, template).await?;
+        let ready = self.for_part(change, item, Part::Rollback, runner).await?;
         if ready.has_rollback() {
             return Ok(ready);
         }
@@ -85,7 +94,7 @@ impl Preparing<'_> {
         change: &Change,
         item: &Item,
         part: Part,
-        template: Option<Arc<Template>>,
+        runner: Option<Runner>,
     ) -> Result<Ready, Vec<Problem>> {
         let whole = Place::file(item.file.shown.as_str());
         let one = |problem: Problem| vec![at(problem, &whole)];
@@ -104,9 +113,9 @@ impl Preparing<'_> {
             Some(data) => {
                 let data = data?;
                 let place = item.info.places().template.clone().unwrap_or_else(|| whole.clone());
-                let template = match template {
-                    Some(template) => Ok(template),
-                    None => self.templates.get(&data.template, self.config, self.runtime).await,
+                let template = match runner {
+                    Some(Runner::Template(template)) => Ok(template),
+                    _ => self.templates.get(&data.template, self.config, self.runtime).await,
                 };
                 let template = template.map_err(|problem| vec![at(problem, &place)])?;
                 check(&template.component)?;
@@ -115,10 +124,26 @@ impl Preparing<'_> {
                 (Program::Data(program), direct)
             }
             None => {
-                let component = item.component(self.runtime).map_err(one)?;
+                let component = match (&item.source, runner) {
+                    (None, _) => item.component(self.runtime).map_err(one)?,
+                    (Some(_), Some(Runner::Language(language))) => language.component.clone(),
+                    (Some(source), _) => self.language(source, item).await.map_err(one)?.component.clone(),
+                };
                 check(&component)?;
                 self.runtime.compile(&component).map_err(|fault| one(load::problem(fault, &item.file)))?;
-                (Program::Component(component), None)
+                let program = match &item.source {
+                    None => Program::Component(component),
+                    Some(source) => {
+                        change.template_digest = Some(component.digest());
+                        Program::Source(SourceProgram {
+                            plugin: component,
+                            source: Arc::new(languages::source(&item.file).map_err(one)?),
+                            has_rollback: source.has_rollback,
+                            has_verify: source.has_verify,
+                        })
+                    }
+                };
+                (program, None)
             }
         };
         let (mode, mode_reason) = self.mode(item, part, &*target, direct).map_err(one)?;
@@ -133,6 +158,14 @@ impl Preparing<'_> {
             deadline: self.config.limits.deadline,
             file: item.file.shown.clone(),
         })
+    }
+
+    /// The plugin that runs a source file: the one that was asked about it, else today's.
+    async fn language(&self, source: &load::Source, item: &Item) -> Result<Arc<Language>, Problem> {
+        match &source.language {
+            Some(language) => Ok(language.clone()),
+            None => self.templates.languages.get(&item.file.name.extension, self.config, self.runtime).await,
+        }
     }
 
     fn target(&self, name: &SystemName) -> Result<Arc<dyn Target>, Problem> {

@@ -10,7 +10,7 @@ use sandpiper_engine::fault::{Fault, Place};
 use sandpiper_engine::retry::Retry;
 use sandpiper_engine::scope::SystemName;
 use sandpiper_runtime::Component;
-use sandpiper_runtime::guest::{Action, Call, PayloadPlace, Step};
+use sandpiper_runtime::guest::{Action, Call, PayloadPlace, Source, Step};
 use sandpiper_runtime::target::{Target, TargetError};
 use sandpiper_sql_syntax::{Dialect, Statement, split};
 
@@ -44,6 +44,20 @@ pub(crate) enum Program {
     Component(Component),
     /// Data that a template runs.
     Data(DataProgram),
+    /// A source file that a language plugin runs.
+    Source(SourceProgram),
+}
+
+/// A change written as a source file, and the plugin that runs it.
+pub(crate) struct SourceProgram {
+    /// The plugin.
+    pub(crate) plugin: Component,
+    /// The file.
+    pub(crate) source: Arc<Source>,
+    /// Whether it can take back what it did.
+    pub(crate) has_rollback: bool,
+    /// Whether it can tell if it is applied.
+    pub(crate) has_verify: bool,
 }
 
 /// A change written as data, and the template that runs it.
@@ -86,6 +100,7 @@ impl Ready {
     pub(crate) fn has_rollback(&self) -> bool {
         match &self.program {
             Program::Component(_) => true,
+            Program::Source(source) => source.has_rollback,
             Program::Data(data) => data.steps.iter().all(|(_, rollback)| rollback.is_some()),
         }
     }
@@ -96,10 +111,10 @@ impl Ready {
         Some(name.to_string_lossy().into_owned())
     }
 
-    /// How many steps it has; a component is one.
+    /// How many steps it has; a component is one, and so is a source file.
     pub(crate) fn steps(&self) -> usize {
         match &self.program {
-            Program::Component(_) => 1,
+            Program::Component(_) | Program::Source(_) => 1,
             Program::Data(data) => data.steps.len(),
         }
     }
@@ -114,6 +129,13 @@ impl Ready {
         match (&self.program, part) {
             (Program::Component(component), Part::Apply) => (component, vec![Call::Apply]),
             (Program::Component(component), Part::Rollback) => (component, vec![Call::Rollback]),
+            (Program::Source(source), Part::Apply) => {
+                (&source.plugin, vec![Call::Source(Action::Apply, source.source.clone())])
+            }
+            (Program::Source(source), Part::Rollback) => {
+                let call = Call::Source(Action::Rollback, source.source.clone());
+                (&source.plugin, source.has_rollback.then_some(call).into_iter().collect())
+            }
             (Program::Data(data), Part::Apply) => {
                 let steps = data.steps.iter().enumerate();
                 let calls = steps.map(|(index, (apply, _))| data.call(Action::Apply, index, apply));
@@ -135,6 +157,10 @@ impl Ready {
             Program::Component(component) => {
                 component.has_verify(self.target.capability()).then_some((component, Call::Verify))
             }
+            Program::Source(source) => {
+                let call = Call::Source(Action::Verify, source.source.clone());
+                source.has_verify.then_some((&source.plugin, call))
+            }
             Program::Data(data) => {
                 let verify = data.verify.as_ref()?;
                 Some((&data.template, data.call(Action::Verify, 0, verify)))
@@ -142,8 +168,11 @@ impl Ready {
         }
     }
 
-    /// Where in the change's file a place of the payload of a call is.
+    /// Where in the change's file a place of the payload of a call is, or of the source that it runs.
     pub(crate) fn locate(&self, call: &Call, place: &PayloadPlace) -> Option<Place> {
+        if let Program::Source(SourceProgram { source, .. }) = &self.program {
+            return Some(Place::in_text(self.file.as_str(), &source.text, place.offset? as usize));
+        }
         let (Program::Data(data), Call::Step(step)) = (&self.program, call) else { return None };
         Some(data.payload(step)?.locate(&place.pointer, place.offset.map(|offset| offset as usize)))
     }
@@ -190,7 +219,7 @@ impl DataProgram {
         let verify = self.verify.as_ref().map(|payload| (self.call(Action::Verify, 0, payload), payload));
         steps.chain(verify).filter_map(|(call, payload)| match call {
             Call::Step(step) => Some((step, payload)),
-            Call::Apply | Call::Rollback | Call::Verify => None,
+            Call::Apply | Call::Rollback | Call::Verify | Call::Source(..) => None,
         })
     }
 

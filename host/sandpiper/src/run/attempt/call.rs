@@ -134,7 +134,7 @@ impl Running<'_> {
             Program::Data(data) => {
                 data.steps.iter().map(|(apply, _)| Digest::of(apply.json().as_bytes())).collect()
             }
-            Program::Component(_) => Vec::new(),
+            Program::Component(_) | Program::Source(_) => Vec::new(),
         }
     }
 

@@ -11,9 +11,10 @@ use sandpiper_engine::scope::Scope;
 use sandpiper_engine::store::{EntryQuery, Store, StoreError};
 use sandpiper_engine::undo::Planned;
 
+use crate::languages::Language;
 use crate::load::{Changes, Item};
-use crate::project::ChangeFile;
-use crate::run::prepare::Preparing;
+use crate::project::{ChangeFile, FileKind};
+use crate::run::prepare::{Preparing, Runner};
 use crate::run::ready::Ready;
 use crate::templates::Template;
 
@@ -75,15 +76,18 @@ impl Archive<'_> {
             Found::Kept(item) => item,
         };
         self.is_configured(item, record)?;
-        let template = match record.template_digest {
+        let runner = match record.template_digest {
             Some(digest) if !self.working_copy && item.file.digest == record.digest => {
-                Some(self.template(item, record, digest).await?)
+                Some(match item.source {
+                    Some(_) => Runner::Language(self.language(&item.file, record, digest).await?),
+                    None => Runner::Template(self.template(item, record, digest).await?),
+                })
             }
             _ => None,
         };
         let meaning = if item.file.digest == record.digest { record.meaning } else { item.file.meaning };
         let change = self.placed(planned, Change { meaning, ..item.change() });
-        let ready = self.preparing.ready_to_undo(&change, item, template).await?;
+        let ready = self.preparing.ready_to_undo(&change, item, runner).await?;
         Ok(ready)
     }
 
@@ -107,7 +111,11 @@ impl Archive<'_> {
             self.store.artifact(record.digest).await.map_err(|error| vec![unreadable(&error.into())])?;
         if let (Some(bytes), Some(name)) = (kept, &record.file_name) {
             let file = ChangeFile::from_bytes(name, format!("{ARCHIVE}/{name}"), bytes.into())?;
-            return Item::of_archive(file, self.preparing.runtime, self.store)
+            let language = match (&file.kind, record.template_digest) {
+                (FileKind::Source, Some(digest)) => Some(self.language(&file, record, digest).await?),
+                _ => None,
+            };
+            return Item::of_archive(file, language, self.preparing.runtime, self.store)
                 .await
                 .map(Box::new)
                 .map(Found::Kept);
@@ -151,17 +159,28 @@ impl Archive<'_> {
             Some(bytes) => {
                 templates.of_archive(digest, bytes, runtime).await.map_err(|problem| vec![problem])
             }
-            None => {
-                let message = format!(
-                    "the archive does not have the template that ran change `{}`, and today's is another one",
-                    record.change_id
-                );
-                Err(vec![
-                    Problem::error("audit::no-artifact", message)
-                        .at(Place::file(item.file.shown.as_str()))
-                        .help("if today's template fits, run the same command with `--working-copy`"),
-                ])
+            None => Err(vec![not_kept("template", record, &item.file)]),
+        }
+    }
+
+    /// The language plugin that ran it, in the same way.
+    async fn language(
+        &self,
+        file: &ChangeFile,
+        record: &Record,
+        digest: Digest,
+    ) -> Result<Arc<Language>, Vec<Problem>> {
+        let Preparing { config, runtime, templates, .. } = self.preparing;
+        let todays = templates.languages.get(&file.name.extension, config, runtime).await.ok();
+        if let Some(todays) = todays.filter(|language| language.component.digest() == digest) {
+            return Ok(todays);
+        }
+        match self.store.artifact(digest).await.map_err(|error| vec![unreadable(&error.into())])? {
+            Some(bytes) => {
+                let language = templates.languages.of_archive(digest, bytes, runtime).await;
+                language.map_err(|problem| vec![problem])
             }
+            None => Err(vec![not_kept("plugin", record, file)]),
         }
     }
 
@@ -190,6 +209,17 @@ impl Archive<'_> {
         };
         Change { order, name, ..change }
     }
+}
+
+/// What ran a change is neither in the archive nor what would run it today.
+fn not_kept(what: &str, record: &Record, file: &ChangeFile) -> Problem {
+    let message = format!(
+        "the archive does not have the {what} that ran change `{}`, and today's is another one",
+        record.change_id
+    );
+    Problem::error("audit::no-artifact", message)
+        .at(Place::file(file.shown.as_str()))
+        .help(format!("if today's {what} fits, run the same command with `--working-copy`"))
 }
 
 fn unreadable(fault: &Fault) -> Problem {
