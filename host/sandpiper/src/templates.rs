@@ -45,9 +45,9 @@ pub(crate) struct Template {
     pub(crate) assessor: AsyncMutex<Assessor>,
 }
 
-/// The templates of a run, each loaded when the first change needs it.
-#[derive(Default)]
-pub(crate) struct Templates(Mutex<BTreeMap<String, Arc<Template>>>);
+/// The templates of a run, each loaded when the first change needs it. Clones are the same.
+#[derive(Clone, Default)]
+pub(crate) struct Templates(Arc<Mutex<BTreeMap<String, Arc<Template>>>>);
 
 impl Templates {
     /// The template of a name.

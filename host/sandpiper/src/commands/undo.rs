@@ -131,7 +131,7 @@ impl Sandpiper {
         selection: Selection,
         working_copy: bool,
     ) -> Result<Chosen, Fault> {
-        let templates = Templates::default();
+        let templates = self.templates.clone();
         let (stages, scope) = (&opened.changes.stages, self.scope());
         let states = opened.states.clone().unwrap_or_default();
         let plan = |answers: &Answers| {
