@@ -3,6 +3,7 @@
 mod hosts;
 mod lists;
 mod queries;
+mod records;
 mod runs;
 
 use sandpiper_tests::{Outcome, Project, rows};

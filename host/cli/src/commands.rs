@@ -91,17 +91,22 @@ pub(crate) fn run(arguments: Arguments, output: &Output, panics: &Panics) -> u8 
             session.each(global, None, Rollout::default(), status)
         }
         Command::Baseline { to, reason } => session.reasoned(reason, |reason| {
-            session.with(global, None, async |project| {
-                body(project.baseline(to.as_deref(), reason).await, Written)
-            })
+            let reason = reason.to_owned();
+            let baseline = async move |project: &Sandpiper| {
+                body(project.baseline(to.as_deref(), &reason).await, Written)
+            };
+            session.each(global, None, Rollout::default(), baseline)
         }),
         Command::Accept { id, reason } => session.reasoned(reason, |reason| {
-            session.with(global, None, async |project| body(project.accept(&id, reason).await, Accepted))
+            let reason = reason.to_owned();
+            let accept = async move |project: &Sandpiper| body(project.accept(&id, &reason).await, Accepted);
+            session.each(global, None, Rollout::default(), accept)
         }),
         Command::Issue(command) => session.issue(global, command),
         Command::Audit(command) => trail::run(&session, global, command),
         Command::Lock(LockCommand::Status) => {
-            session.with(global, None, async |project| project.lock_status().await)
+            let status = async |project: &Sandpiper| project.lock_status().await;
+            session.each(global, None, Rollout::default(), status)
         }
         Command::Lock(LockCommand::Release { reason }) => match given(reason) {
             Ok(reason) => session.with(global, None, async |project| project.lock_release(&reason).await),
@@ -182,9 +187,15 @@ impl Session<'_> {
 
     fn issue(&self, global: Global, command: IssueCommand) -> u8 {
         match command {
-            IssueCommand::List => self.with(global, None, async |project| project.issues(None).await),
-            IssueCommand::Show { id } => self
-                .with(global, None, async |project| body(project.issues(id.as_deref()).await, IssueDetails)),
+            IssueCommand::List => {
+                let list = async |project: &Sandpiper| project.issues(None).await;
+                self.each(global, None, Rollout::default(), list)
+            }
+            IssueCommand::Show { id } => {
+                let show =
+                    async move |project: &Sandpiper| body(project.issues(id.as_deref()).await, IssueDetails);
+                self.each(global, None, Rollout::default(), show)
+            }
             IssueCommand::Resolve { id, found, after, reason } => {
                 let (resolution, reason) = match (resolution(&found, after), given(reason)) {
                     (Ok(resolution), Ok(reason)) => (resolution, reason),

@@ -292,6 +292,9 @@ pub struct IssuesReport {
 /// A change that needs a person.
 #[derive(Debug, Clone, Serialize)]
 pub struct Issue {
+    /// The tenant, where the pipeline has tenants.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
     /// The change.
     pub change_id: String,
     /// Its stage.

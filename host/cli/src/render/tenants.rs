@@ -2,10 +2,12 @@
 
 use sandpiper::engine::fault::Fault;
 use sandpiper::report::{
-    ChangeOutcome, Exit, OverTenants, PlanReport, Report, StatusReport, Summed, TenantOutcome, TenantReport,
-    UndoReport,
+    ChangeOutcome, EntriesReport, Exit, IssuesReport, LocksReport, OverTenants, PlanReport, Report,
+    StatusReport, Summed, TenantOutcome, TenantReport, UndoReport, VerifyReport,
 };
 
+use super::audit::{Accepted, Written};
+use super::issue::IssueDetails;
 use super::style::{Ink, clean, count, duration};
 use super::table::{Cell, Table};
 use super::{Body, View, fault};
@@ -18,7 +20,9 @@ const TENANTS_NAMED: usize = 5;
 /// What a command gave for a tenant, in one row.
 pub(crate) trait Row {
     /// What it comes to: `2 applied`.
-    fn words(&self) -> String;
+    fn words(&self) -> String {
+        String::new()
+    }
 
     /// Whether there was nothing to do, so that it is only counted.
     fn is_idle(&self) -> bool {
@@ -36,27 +40,29 @@ impl<B: Body + Row + Summed> Body for OverTenants<B> {
         let Some(tenants) = self.tenants.as_ref().filter(|_| !self.is_chosen) else {
             return self.body.text(view);
         };
+        let together = if B::IS_APART { String::new() } else { self.body.text(view) };
         let mut table = Table::default();
         let is_shown = |tenant: &&TenantReport<B>| {
-            view.verbose || tenant.outcome != TenantOutcome::Complete || !tenant.body.is_idle()
+            let went_well = tenant.outcome == TenantOutcome::Complete;
+            !went_well || B::IS_APART && (view.verbose || !tenant.body.is_idle())
         };
         for tenant in tenants.iter().filter(is_shown) {
             row(&mut table, tenant);
-            if view.verbose && !tenant.body.is_empty() {
+            if view.verbose && B::IS_APART && !tenant.body.is_empty() {
                 let text = tenant.body.text(view);
                 // Its last line says what the row says.
                 table.line(text.trim_end().rsplit_once('\n').map_or("", |(tree, _)| tree));
             }
         }
-        if !view.verbose {
+        if !view.verbose || !B::IS_APART {
             for (error, of) in shown(tenants) {
                 table.line(format!("    {}", view.palette.paint(Ink::Head, &named(&of))));
                 table.line(fault::fault(error, 6, view.palette));
             }
         }
-        let mut text = table.render(view.palette);
-        text.push_str(&summary(self, tenants, view));
-        text
+        let rows = table.render(view.palette);
+        let summary = if B::IS_APART { summary(self, tenants, view) } else { String::new() };
+        format!("{together}{rows}{summary}")
     }
 
     fn is_empty(&self) -> bool {
@@ -196,6 +202,52 @@ impl Row for PlanReport {
 
     fn is_idle(&self) -> bool {
         self.pending == 0
+    }
+}
+
+impl Row for VerifyReport {
+    fn words(&self) -> String {
+        match (self.valid, self.first_broken) {
+            (true, _) => format!("whole, {} entries", self.entries),
+            (false, Some(sequence)) => format!("broken at entry {sequence}"),
+            (false, None) => "broken".to_owned(),
+        }
+    }
+}
+
+impl Row for EntriesReport {}
+
+impl Row for Written {}
+
+impl Row for Accepted {}
+
+impl Row for LocksReport {}
+
+impl Row for IssuesReport {}
+
+impl Row for IssueDetails {}
+
+impl Summed for Written {
+    const IS_APART: bool = false;
+
+    fn add(&mut self, other: &Self) {
+        self.0.add(&other.0);
+    }
+}
+
+impl Summed for Accepted {
+    const IS_APART: bool = false;
+
+    fn add(&mut self, other: &Self) {
+        self.0.add(&other.0);
+    }
+}
+
+impl Summed for IssueDetails {
+    const IS_APART: bool = false;
+
+    fn add(&mut self, other: &Self) {
+        self.0.add(&other.0);
     }
 }
 

@@ -189,6 +189,7 @@ impl Builder {
             owner: Owner { run_id: uuid::Uuid::now_v7().to_string(), operator, host, process: None },
             wait: self.wait,
             yields: false,
+            is_one_of_many: false,
         })
     }
 

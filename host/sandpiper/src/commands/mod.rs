@@ -55,6 +55,7 @@ use crate::secrets::Secrets;
 use crate::stopping::{Asked, Stopper};
 use crate::systems::{Common, Systems};
 use crate::templates::Templates;
+use crate::tenants::NOT_HERE;
 use crate::waiting::Patience;
 
 /// Which changes a command is about.
@@ -87,6 +88,8 @@ pub struct Sandpiper {
     pub(crate) wait: Duration,
     /// Whether a lock that is held is left to its holder at once: there is other work meanwhile.
     pub(crate) yields: bool,
+    /// Whether the command is done for other tenants too: what is not here may be there.
+    pub(crate) is_one_of_many: bool,
 }
 
 /// A project whose files were read, and what its store says.
@@ -183,6 +186,11 @@ impl Sandpiper {
     pub(crate) fn refused<T: Default>(&self, fault: Fault) -> Finished<T> {
         let exit = self.exit_of(&fault);
         Finished { exit, ..Finished::refused(self.secrets.redact_fault(fault)) }
+    }
+
+    /// What was asked for is not here: where there are other tenants, that alone is no failure.
+    fn not_here(&self, fault: Fault) -> Fault {
+        if self.is_one_of_many { Fault { code: NOT_HERE, ..fault } } else { fault }
     }
 
     /// What the changes can see of the configuration.

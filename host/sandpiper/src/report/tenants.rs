@@ -8,8 +8,8 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use super::{
-    ChangeOutcome, ChangeReport, Counts, Exit, Finished, PlanReport, Report, StageReport, StatusReport,
-    UndoReport,
+    ChangeOutcome, ChangeReport, Counts, EntriesReport, Exit, Finished, IssuesReport, LocksReport,
+    PlanReport, Report, StageReport, StatusReport, UndoReport, VerifyReport,
 };
 
 /// What a command gave, of all its tenants together and of each.
@@ -70,6 +70,11 @@ impl TenantOutcome {
 pub trait Summed: Serialize + Default + Clone + Send + 'static {
     /// Whether each tenant's own part is written out; else all of it stands in the sum.
     const IS_APART: bool;
+
+    /// What is added to.
+    fn nothing() -> Self {
+        Self::default()
+    }
 
     /// Adds what it gave for another tenant.
     fn add(&mut self, other: &Self);
@@ -211,6 +216,44 @@ impl Summed for StatusReport {
         if let Some(drift) = &other.drift {
             self.drift.get_or_insert_default().extend(drift.iter().cloned());
         }
+    }
+}
+
+impl Summed for VerifyReport {
+    const IS_APART: bool = true;
+
+    fn nothing() -> Self {
+        Self { valid: true, ..Self::default() }
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.valid &= other.valid;
+        self.entries += other.entries;
+        self.first_broken = self.first_broken.or(other.first_broken);
+    }
+}
+
+impl Summed for EntriesReport {
+    const IS_APART: bool = false;
+
+    fn add(&mut self, other: &Self) {
+        self.entries.extend(other.entries.iter().cloned());
+    }
+}
+
+impl Summed for LocksReport {
+    const IS_APART: bool = false;
+
+    fn add(&mut self, other: &Self) {
+        self.locks.extend(other.locks.iter().cloned());
+    }
+}
+
+impl Summed for IssuesReport {
+    const IS_APART: bool = false;
+
+    fn add(&mut self, other: &Self) {
+        self.issues.extend(other.issues.iter().cloned());
     }
 }
 

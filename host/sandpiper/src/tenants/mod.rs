@@ -24,6 +24,9 @@ use observing::OfTenant;
 /// So many problems of tenants are told, and so many warnings; more say nothing new.
 const MOST_TOLD: usize = 100;
 
+/// The code, among ourselves, of a tenant that does not have what was asked for.
+pub(crate) const NOT_HERE: &str = "usage::not-here";
+
 /// How a command goes over tenants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Rollout {
@@ -182,7 +185,7 @@ impl Sandpiper {
     fn for_tenant(&self, config: &Config, secrets: &Secrets, yields: bool) -> Sandpiper {
         let tenant = config.tenant.as_deref().unwrap_or_default();
         let observer = Arc::new(OfTenant::new(tenant, self.observer.clone()));
-        Sandpiper { observer, yields, ..self.with(config.clone(), secrets.clone()) }
+        Sandpiper { observer, yields, is_one_of_many: true, ..self.with(config.clone(), secrets.clone()) }
     }
 
     /// The same with another configuration. What is remembered between runs is of pipelines without tenants.
@@ -201,6 +204,7 @@ impl Sandpiper {
             owner: self.owner.clone(),
             wait: self.wait,
             yields: false,
+            is_one_of_many: false,
         }
     }
 
@@ -215,10 +219,11 @@ impl Sandpiper {
     fn summed<B: Summed>(
         &self,
         names: Vec<String>,
-        ended: Vec<Option<Finished<B>>>,
+        mut ended: Vec<Option<Finished<B>>>,
     ) -> Finished<OverTenants<B>> {
+        found_elsewhere(&mut ended);
         let mut exit = self.stopper.asked().map_or(Exit::Done, Asked::exit);
-        let (mut body, mut warnings, mut tenants) = (B::default(), Vec::new(), Vec::new());
+        let (mut body, mut warnings, mut tenants) = (B::nothing(), Vec::new(), Vec::new());
         for (name, finished) in names.into_iter().zip(ended) {
             tenants.push(match finished {
                 None => {
@@ -245,6 +250,18 @@ impl Sandpiper {
         let error = tenants.iter().filter(decides).find_map(|tenant| tenant.error.clone());
         let body = OverTenants { body, tenants: Some(tenants), is_chosen: false };
         Finished { exit, error, warnings, body }
+    }
+}
+
+/// What some tenants do not have is no failure of theirs, unless none has it.
+fn found_elsewhere<B>(ended: &mut [Option<Finished<B>>]) {
+    let is_here = |ended: &Finished<B>| ended.error.as_ref().is_none_or(|error| error.code != NOT_HERE);
+    let is_somewhere = ended.iter().flatten().any(is_here);
+    for ended in ended.iter_mut().flatten().filter(|ended| !is_here(ended)) {
+        match &mut ended.error {
+            Some(error) if !is_somewhere => error.code = "usage",
+            error => (*error, ended.exit) = (None, Exit::Done),
+        }
     }
 }
 
