@@ -8,7 +8,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use sandpiper_tests::{Postgres, Project, copy_folder, language_plugin, open};
+use sandpiper_tests::{Postgres, Project, copy_folder, language_plugin, open, rows};
 
 /// A copy of an example, where a run can leave what it makes.
 fn example(name: &str) -> Project {
@@ -132,4 +132,20 @@ fn a_source_file_splits_the_cities_off_and_is_taken_back_without_it() {
     project.remove("changes/_0002__SplitCities.js");
     project.json("undo split-cities").exits(0);
     assert_eq!(seen(&project), None);
+}
+
+#[test]
+fn the_shop_of_each_tenant_is_made_with_its_own_plan() {
+    let project = example("tenants");
+    let applied = project.json("apply --canary 1").exits(0);
+    let counts = |at: usize| applied.at(&format!("/tenants/{at}/counts/applied"));
+    assert_eq!([counts(0), counts(1), counts(2)], [2, 3, 2].map(serde_json::Value::from));
+    let status = project.json("status --tenant globex").exits(0);
+    assert_eq!(status.of("large-discount", "state"), "applied");
+    let plans = "SELECT value FROM settings ORDER BY name";
+    assert_eq!(rows(&project.path("db/globex.db"), plans), ["10", "large", "globex"]);
+    assert_eq!(rows(&project.path("db/acme.db"), plans), ["small", "acme"]);
+    let text = project.read("sandpiper.yaml").replace("  - initech\n", "  - initech\n  - umbrella\n");
+    project.write("sandpiper.yaml", text);
+    assert_eq!(project.json("apply").exits(0).at("/counts/applied"), 2);
 }

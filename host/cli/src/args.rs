@@ -12,7 +12,7 @@ pub(crate) use self::global::{Colors, Format, Global, assignment};
 pub(crate) use self::issue::{Found, IssueCommand};
 pub(crate) use self::lock::LockCommand;
 pub(crate) use self::running::{Exec, Serve};
-pub(crate) use self::selection::{Selection, Taken, Waits};
+pub(crate) use self::selection::{Rollouts, Selection, Taken, Waits};
 
 mod audit;
 mod global;
@@ -29,6 +29,8 @@ mod selection;
     about = "Applies changes to databases and APIs: in order, once, and with an audit.",
     after_help = "`sandpiper help COMMAND` tells more about a command, with examples.",
     after_long_help = FIRST_STEPS,
+    disable_help_flag = true,
+    disable_version_flag = true,
     subcommand_required = true,
     arg_required_else_help = true,
     max_term_width = 100
@@ -122,6 +124,7 @@ Examples:
   sandpiper apply --wait 60s           where the database starts at the same time
   sandpiper apply --dry-run            print the plan instead
   sandpiper apply --to add-status      up to and with this change
+  sandpiper apply --canary 1           the first tenant alone, then the others
   sandpiper apply changes/             without configuration: the folder is the one stage")]
     Apply {
         /// Without configuration: the folder of the one stage
@@ -129,6 +132,8 @@ Examples:
         directory: Option<PathBuf>,
         #[command(flatten)]
         selection: Selection,
+        #[command(flatten)]
+        rollout: Rollouts,
         /// Print what would be done, and do nothing
         #[arg(long)]
         dry_run: bool,

@@ -13,8 +13,8 @@ use clap::CommandFactory as _;
 use sandpiper::engine::fault::Fault;
 use sandpiper::events::JsonLines;
 use sandpiper::observer::{Each, Observer};
-use sandpiper::report::{EntriesReport, Finished, ReleaseReport, UndoReport};
-use sandpiper::{Builder, Resolution, Sandpiper, Select, Stopper, Undo, UndoWhat};
+use sandpiper::report::{EntriesReport, Finished, ReleaseReport, Summed, UndoReport};
+use sandpiper::{Builder, Resolution, Rollout, Sandpiper, Select, Stopper, Undo, UndoWhat};
 use tokio::runtime::Runtime;
 
 use crate::args::{
@@ -25,6 +25,7 @@ use crate::output::Output;
 use crate::render::Body;
 use crate::render::audit::{Accepted, Written};
 use crate::render::issue::IssueDetails;
+use crate::render::tenants::Row;
 use crate::serve::Server;
 use crate::signals::StopOnSignal;
 use crate::watch::Watch;
@@ -32,10 +33,6 @@ use crate::watch::Watch;
 /// Runs a command and prints its result; gives the exit code of the process.
 pub(crate) fn run(arguments: Arguments, output: &Output, panics: &Panics) -> u8 {
     let Arguments { global, command } = arguments;
-    if let Some(tenant) = &global.tenant {
-        let fault = Fault::usage(format!("there is no tenant `{tenant}`: the pipeline has no tenants"));
-        return output.refuse(fault.with_help("leave `--tenant` out"));
-    }
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_time().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -57,17 +54,19 @@ pub(crate) fn run(arguments: Arguments, output: &Output, panics: &Panics) -> u8 
         Command::Validate => session.print(|| session.builder(global, None).validate()),
         Command::Plan { selection, preview, allow_undo, check, .. } => {
             let select = select(selection, allow_undo);
-            session.with(global, None, async |project| match (preview, check) {
+            let plan = async move |project: &Sandpiper| match (preview, check) {
                 (true, check) => project.preview(&select, check).await,
                 (false, true) => project.plan_check(&select).await,
                 (false, false) => project.plan(&select).await,
-            })
+            };
+            session.each(global, None, Rollout::default(), plan)
         }
-        Command::Apply { directory, selection, dry_run, allow_undo, events, .. } => {
-            let select = select(selection, allow_undo);
+        Command::Apply { directory, selection, rollout, dry_run, allow_undo, events, .. } => {
+            let apply =
+                Apply { directory, select: select(selection, allow_undo), rollout: rollout.into(), dry_run };
             match events {
-                None => session.apply(global, directory, select, dry_run),
-                Some(file) => session.told(&file, |session| session.apply(global, directory, select, false)),
+                None => session.apply(global, apply),
+                Some(file) => session.told(&file, |session| session.apply(global, apply)),
             }
         }
         Command::Exec(exec) => exec::run(session, global, exec),
@@ -77,25 +76,37 @@ pub(crate) fn run(arguments: Arguments, output: &Output, panics: &Panics) -> u8 
             Server { project, observers: observers.collect(), output, panics }.run(&serve)
         }
         Command::Undo { taken, only, dry_run, working_copy } => match undo(taken, only, working_copy) {
-            Ok(undo) if dry_run => session.with(global, None, async |project| project.undo_plan(&undo).await),
-            Ok(undo) => session.with(global, None, async |project| project.undo(&undo).await),
+            Ok(undo) if dry_run => {
+                let plan = async move |project: &Sandpiper| project.undo_plan(&undo).await;
+                session.each(global, None, Rollout::default(), plan)
+            }
+            Ok(undo) => {
+                let undo = async move |project: &Sandpiper| project.undo(&undo).await;
+                session.each(global, None, Rollout::default(), undo)
+            }
             Err(fault) => output.finish(&Finished::<UndoReport>::refused(fault)),
         },
         Command::Status { check, verify, .. } => {
-            session.with(global, None, async |project| project.status(check, verify).await)
+            let status = async move |project: &Sandpiper| project.status(check, verify).await;
+            session.each(global, None, Rollout::default(), status)
         }
         Command::Baseline { to, reason } => session.reasoned(reason, |reason| {
-            session.with(global, None, async |project| {
-                body(project.baseline(to.as_deref(), reason).await, Written)
-            })
+            let reason = reason.to_owned();
+            let baseline = async move |project: &Sandpiper| {
+                body(project.baseline(to.as_deref(), &reason).await, Written)
+            };
+            session.each(global, None, Rollout::default(), baseline)
         }),
         Command::Accept { id, reason } => session.reasoned(reason, |reason| {
-            session.with(global, None, async |project| body(project.accept(&id, reason).await, Accepted))
+            let reason = reason.to_owned();
+            let accept = async move |project: &Sandpiper| body(project.accept(&id, &reason).await, Accepted);
+            session.each(global, None, Rollout::default(), accept)
         }),
         Command::Issue(command) => session.issue(global, command),
         Command::Audit(command) => trail::run(&session, global, command),
         Command::Lock(LockCommand::Status) => {
-            session.with(global, None, async |project| project.lock_status().await)
+            let status = async |project: &Sandpiper| project.lock_status().await;
+            session.each(global, None, Rollout::default(), status)
         }
         Command::Lock(LockCommand::Release { reason }) => match given(reason) {
             Ok(reason) => session.with(global, None, async |project| project.lock_release(&reason).await),
@@ -108,6 +119,14 @@ pub(crate) fn run(arguments: Arguments, output: &Output, panics: &Panics) -> u8 
         Command::Schema { of: SchemaOf::Change } => output.raw(&ended(sandpiper::schema::change())),
         Command::Completions { shell } => output.raw(&completions(shell)),
     }
+}
+
+/// What `apply` is asked to do.
+struct Apply {
+    directory: Option<PathBuf>,
+    select: Select,
+    rollout: Rollout,
+    dry_run: bool,
 }
 
 /// What every command needs.
@@ -130,7 +149,8 @@ impl Session<'_> {
         self.print(async || done(sandpiper::scaffold::init(directory, &author(global))))
     }
 
-    fn apply(&self, global: Global, directory: Option<PathBuf>, select: Select, dry_run: bool) -> u8 {
+    fn apply(&self, global: Global, apply: Apply) -> u8 {
+        let Apply { directory, select, rollout, dry_run } = apply;
         if directory.is_some() && global.config.is_some() {
             let fault = Fault::usage("a folder and `--config` were both given");
             return self
@@ -138,13 +158,16 @@ impl Session<'_> {
                 .refuse(fault.with_help("a folder is applied without configuration: leave one of them out"));
         }
         if dry_run {
-            return self.with(global, directory, async |project| project.plan(&select).await);
+            let plan = async move |project: &Sandpiper| project.plan(&select).await;
+            return self.each(global, directory, rollout, plan);
         }
         // Whoever wants to see each change gets all that a run knows of it.
         if self.output.format == Format::Json || self.output.verbose > 0 {
-            return self.with(global, directory, async |project| project.apply(&select).await);
+            let apply = async move |project: &Sandpiper| project.apply(&select).await;
+            return self.each(global, directory, rollout, apply);
         }
-        self.with(global, directory, async |project| project.apply_in_brief(&select).await)
+        let apply = async move |project: &Sandpiper| project.apply_in_brief(&select).await;
+        self.each(global, directory, rollout, apply)
     }
 
     /// Does the work while a file, or standard output, is told what happens.
@@ -164,9 +187,15 @@ impl Session<'_> {
 
     fn issue(&self, global: Global, command: IssueCommand) -> u8 {
         match command {
-            IssueCommand::List => self.with(global, None, async |project| project.issues(None).await),
-            IssueCommand::Show { id } => self
-                .with(global, None, async |project| body(project.issues(id.as_deref()).await, IssueDetails)),
+            IssueCommand::List => {
+                let list = async |project: &Sandpiper| project.issues(None).await;
+                self.each(global, None, Rollout::default(), list)
+            }
+            IssueCommand::Show { id } => {
+                let show =
+                    async move |project: &Sandpiper| body(project.issues(id.as_deref()).await, IssueDetails);
+                self.each(global, None, Rollout::default(), show)
+            }
             IssueCommand::Resolve { id, found, after, reason } => {
                 let (resolution, reason) = match (resolution(&found, after), given(reason)) {
                     (Ok(resolution), Ok(reason)) => (resolution, reason),
@@ -217,6 +246,15 @@ impl Session<'_> {
         self.end(self.on(global, directory, work))
     }
 
+    /// Does the work for each tenant of such a project, and prints what it gives.
+    fn each<B, W>(&self, global: Global, directory: Option<PathBuf>, rollout: Rollout, work: W) -> u8
+    where
+        B: Body + Row + Summed,
+        W: AsyncFn(&Sandpiper) -> Finished<B> + Send + Sync + 'static,
+    {
+        self.with(global, directory, async move |project| project.each(rollout, work).await)
+    }
+
     /// Does the work on a project whose configuration is sound.
     fn on<T, W>(&self, global: Global, directory: Option<PathBuf>, work: W) -> Result<T, Fault>
     where
@@ -255,6 +293,9 @@ fn configured(global: Global, directory: Option<PathBuf>) -> Builder {
     }
     if let Some(name) = global.stage {
         builder = builder.stage(name);
+    }
+    if let Some(name) = global.tenant {
+        builder = builder.tenant(name);
     }
     if let Some(name) = global.operator {
         builder = builder.operator(name);

@@ -35,7 +35,12 @@ impl StopOnSignal {
 
 impl Observer for StopOnSignal {
     fn event(&self, event: &Event<'_>) {
-        if matches!(event, Event::Locking { .. } | Event::Awaiting { .. } | Event::PreviewStarted { .. }) {
+        let of_tenant = match event {
+            Event::OfTenant { event, .. } => event,
+            event => event,
+        };
+        if matches!(of_tenant, Event::Locking { .. } | Event::Awaiting { .. } | Event::PreviewStarted { .. })
+        {
             self.listen();
         }
         self.observer.event(event);

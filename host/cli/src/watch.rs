@@ -10,6 +10,10 @@ use sandpiper::observer::{Event, Level, Observer};
 use crate::output::Output;
 use crate::render::style::{Ink, Palette, clean, duration};
 
+mod tenants;
+
+use tenants::Tenants;
+
 /// How often the line on a terminal is drawn.
 const FRAME: Duration = Duration::from_millis(100);
 /// What is over sooner is not worth a line on a terminal.
@@ -38,6 +42,8 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     tasks: Vec<Task>,
+    /// How far it is with the tenants, where it goes over some.
+    tenants: Option<Tenants>,
     drawn: bool,
     over: bool,
 }
@@ -45,6 +51,8 @@ struct State {
 /// A change that runs, or a stage that waits for its lock.
 #[derive(Debug)]
 struct Task {
+    /// For whom; empty where there are no tenants.
+    tenant: String,
     stage: String,
     /// The change; none while the stage waits.
     id: Option<String>,
@@ -99,31 +107,47 @@ impl Watch {
 impl Observer for Watch {
     fn event(&self, event: &Event<'_>) {
         let mut state = self.shared.state();
+        let (tenant, event) = match event {
+            Event::OfTenant { tenant, event } => (*tenant, *event),
+            event => ("", event),
+        };
         match event {
-            Event::Waiting { stage, holder, waited } => {
-                state.waits(stage, holder, *waited);
+            Event::Tenants { count } => {
+                state.tenants = Some(Tenants::new(*count, Instant::now()));
                 drop(state);
                 self.start();
             }
-            Event::StageStarted { stage } => state.tasks.retain(|task| task.stage != *stage),
-            Event::StageFinished(stage) => state.tasks.retain(|task| task.stage != stage.name),
+            Event::TenantDeferred { tenant } => state.tasks.retain(|task| task.tenant != *tenant),
+            Event::TenantFinished { tenant, exit, done, .. } => {
+                state.tasks.retain(|task| task.tenant != *tenant);
+                if let Some(tenants) = &mut state.tenants {
+                    tenants.went_on(*done, *exit);
+                }
+            }
+            Event::Waiting { stage, holder, waited } => {
+                state.waits(tenant, stage, holder, *waited);
+                drop(state);
+                self.start();
+            }
+            Event::StageStarted { stage } => state.tasks.retain(|task| !task.is_of(tenant, stage)),
+            Event::StageFinished(stage) => state.tasks.retain(|task| !task.is_of(tenant, &stage.name)),
             Event::ChangeStarted { stage, id, .. } => {
-                state.tasks.push(Task::new(stage, Some(id), Instant::now()));
+                state.tasks.push(Task::new(tenant, stage, Some(id), Instant::now()));
                 drop(state);
                 self.start();
             }
             Event::Progress { id, done, total } => {
-                for task in state.tasks.iter_mut().filter(|task| task.id.as_deref() == Some(*id)) {
+                for task in state.tasks.iter_mut().filter(|task| task.runs(tenant, id)) {
                     (task.done, task.total) = (*done, *total);
                 }
             }
             Event::PreviewStarted { stage, id } => {
-                state.tasks.push(Task::new(stage, Some(id), Instant::now()));
+                state.tasks.push(Task::new(tenant, stage, Some(id), Instant::now()));
                 drop(state);
                 self.start();
             }
             Event::PreviewFinished { id } => {
-                state.tasks.retain(|task| task.id.as_deref() != Some(*id));
+                state.tasks.retain(|task| !task.runs(tenant, id));
             }
             Event::Awaiting { what, answer: Some(answer), waited, limit } => {
                 let left = whole(limit.saturating_sub(*waited).as_secs_f64().ceil() as u64);
@@ -135,21 +159,21 @@ impl Observer for Watch {
                 self.shared.say(&mut state, &line);
             }
             Event::ChangeRetried { stage, id, failed, attempts, pause, error } => {
-                state.tasks.retain(|task| task.id.as_deref() != Some(*id));
+                state.tasks.retain(|task| !task.runs(tenant, id));
                 let wait = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
                 let why = error.map(|error| format!(" ({})", clean(&error.message))).unwrap_or_default();
                 self.shared.say(
                     &mut state,
                     &format!(
                         "{}: attempt {failed} of {attempts} of `{}` failed{why}; the next one begins in {}",
-                        clean(stage),
+                        place(tenant, stage),
                         clean(id),
                         duration(wait)
                     ),
                 );
             }
             Event::ChangeFinished { change, stage } => {
-                state.tasks.retain(|task| task.id.as_deref() != Some(change.id.as_str()));
+                state.tasks.retain(|task| !task.runs(tenant, change.id.as_str()));
                 if self.shared.verbose > 0 {
                     let took = change
                         .duration_ms
@@ -157,12 +181,14 @@ impl Observer for Watch {
                         .unwrap_or_default();
                     self.shared.say(
                         &mut state,
-                        &format!("{}: `{}` is over{took}", clean(stage), clean(change.id.as_str())),
+                        &format!("{}: `{}` is over{took}", place(tenant, stage), clean(change.id.as_str())),
                     );
                 }
             }
             Event::Log { id, level, line } => {
-                if let Some(line) = log(id, *level, line, self.shared.verbose, self.shared.palette) {
+                if let Some(line) =
+                    log(&place(tenant, id), *level, line, self.shared.verbose, self.shared.palette)
+                {
                     self.shared.say(&mut state, &line);
                 }
             }
@@ -218,20 +244,27 @@ impl Shared {
 }
 
 impl State {
-    fn waits(&mut self, stage: &str, holder: &str, waited: Duration) {
-        let waits = |task: &&mut Task| task.stage == stage && task.id.is_none();
+    fn waits(&mut self, tenant: &str, stage: &str, holder: &str, waited: Duration) {
+        let waits = |task: &&mut Task| task.is_of(tenant, stage) && task.id.is_none();
         if let Some(task) = self.tasks.iter_mut().find(waits) {
             holder.clone_into(&mut task.holder);
             return;
         }
         let now = Instant::now();
-        let mut task = Task::new(stage, None, now.checked_sub(waited).unwrap_or(now));
+        let mut task = Task::new(tenant, stage, None, now.checked_sub(waited).unwrap_or(now));
         holder.clone_into(&mut task.holder);
         self.tasks.push(task);
     }
 
     /// The line for a terminal: what takes longest, and how much there is besides.
     fn line(&self, now: Instant, palette: Palette) -> Option<String> {
+        match self.tenants.as_ref().and_then(|tenants| tenants.line(now)) {
+            Some(tenants) => Some(format!("  {tenants}{}", self.tasks(now, palette).unwrap_or_default())),
+            None => self.tasks(now, palette),
+        }
+    }
+
+    fn tasks(&self, now: Instant, palette: Palette) -> Option<String> {
         let slow = || self.tasks.iter().filter(|task| now.saturating_duration_since(task.since) >= PATIENCE);
         let first = slow().min_by_key(|task| task.since)?;
         let others = match slow().count() {
@@ -243,7 +276,8 @@ impl State {
 
     /// The lines to write where there is no terminal: at once for a lock, and then every ten seconds.
     fn due(&mut self, now: Instant) -> Vec<String> {
-        let mut lines = Vec::new();
+        let mut lines: Vec<String> =
+            self.tenants.as_mut().and_then(|tenants| tenants.due(now)).into_iter().collect();
         for task in &mut self.tasks {
             let at_once = task.id.is_none() && task.told.is_none();
             if at_once || now.saturating_duration_since(task.told.unwrap_or(task.since)) >= PERIOD {
@@ -256,14 +290,22 @@ impl State {
 }
 
 impl Task {
-    fn new(stage: &str, id: Option<&str>, since: Instant) -> Self {
-        let id = id.map(str::to_owned);
-        Self { stage: stage.to_owned(), id, holder: String::new(), since, done: 0, total: 0, told: None }
+    fn new(tenant: &str, stage: &str, id: Option<&str>, since: Instant) -> Self {
+        let (tenant, stage, id) = (tenant.to_owned(), stage.to_owned(), id.map(str::to_owned));
+        Self { tenant, stage, id, holder: String::new(), since, done: 0, total: 0, told: None }
+    }
+
+    fn is_of(&self, tenant: &str, stage: &str) -> bool {
+        self.tenant == tenant && self.stage == stage
+    }
+
+    fn runs(&self, tenant: &str, id: &str) -> bool {
+        self.tenant == tenant && self.id.as_deref() == Some(id)
     }
 
     fn text(&self, now: Instant, palette: Palette) -> String {
         let seconds = now.saturating_duration_since(self.since).as_secs();
-        let stage = clean(&self.stage);
+        let stage = place(&self.tenant, &self.stage);
         let Some(id) = &self.id else {
             let holder = clean(&self.holder);
             return format!("waiting for the lock of stage {stage}, held by {holder} ({})", whole(seconds));
@@ -271,6 +313,11 @@ impl Task {
         let progress = progress(self.done, self.total, palette);
         format!("{stage}: {} is running{progress} ({})", palette.paint(Ink::Head, &clean(id)), whole(seconds))
     }
+}
+
+/// What happens where: the tenant stands before it, where there are tenants.
+fn place(tenant: &str, what: &str) -> String {
+    if tenant.is_empty() { clean(what) } else { format!("{} {}", clean(tenant), clean(what)) }
 }
 
 /// Seconds as people say them.
@@ -311,7 +358,7 @@ mod tests {
     use super::*;
 
     fn running(since: Instant, done: u64, total: u64) -> Task {
-        Task { done, total, ..Task::new("data", Some("backfill"), since) }
+        Task { done, total, ..Task::new("", "data", Some("backfill"), since) }
     }
 
     #[test]
@@ -347,8 +394,8 @@ mod tests {
     #[test]
     fn who_waits_for_a_lock_is_told_at_once_by_whom_it_is_held() {
         let mut state = State::default();
-        state.waits("schema", "ann@box", Duration::ZERO);
-        state.waits("schema", "bob@box", Duration::ZERO);
+        state.waits("", "schema", "ann@box", Duration::ZERO);
+        state.waits("", "schema", "bob@box", Duration::ZERO);
         let now = Instant::now();
         assert_eq!(state.due(now), ["waiting for the lock of stage schema, held by bob@box (0 s)"]);
         assert!(state.due(now + Duration::from_secs(5)).is_empty());

@@ -1,7 +1,8 @@
 //! [`Runtime`]: the way into the sandbox. What it does with a component stands in `describe` and `call`.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use sandpiper_engine::digest::Digest;
 use sandpiper_engine::fault::{Blame, Fault, Problem};
@@ -42,12 +43,14 @@ pub struct Runtime {
     settings: Settings,
     watch: Arc<Watch>,
     engine: OnceLock<Result<Engine, Fault>>,
+    /// What was loaded, by its digest: whoever needs it next finds it compiled.
+    loaded: Mutex<HashMap<Digest, Component>>,
 }
 
 impl Runtime {
     /// A runtime that has done nothing yet.
     pub fn new(settings: Settings) -> Self {
-        Self { settings, watch: Arc::default(), engine: OnceLock::new() }
+        Self { settings, watch: Arc::default(), engine: OnceLock::new(), loaded: Mutex::default() }
     }
 
     /// What its guests may take.
@@ -65,14 +68,20 @@ impl Runtime {
         self.engine.get()?.as_ref().ok()?.cache_warning.as_ref()
     }
 
-    /// Checks the bytes of a component whose digest is known. Nothing is compiled.
+    /// Checks the bytes of a component whose digest is known. Nothing is compiled. The same bytes are the same component,
+    /// which is compiled once.
     ///
     /// # Errors
     ///
     /// `change::too-large`, `change::not-a-component` when it is none (and what it is instead), `change::wrong-world`
     /// when it exports nothing that we know, `change::not-allowed` when it imports what no guest may have.
     pub fn load(&self, bytes: Arc<[u8]>, digest: Digest) -> Result<Component, Fault> {
-        Component::load(bytes, digest, &self.settings.limits)
+        let known = || self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(component) = known().get(&digest) {
+            return Ok(component.clone());
+        }
+        let component = Component::load(bytes, digest, &self.settings.limits)?;
+        Ok(known().entry(digest).or_insert(component).clone())
     }
 
     /// Compiles a component, or finds it compiled in the cache. Whatever needs a component's code does so by itself.

@@ -14,8 +14,8 @@ const VERSION: u32 = 1;
 
 /// Writes every event as a line of JSON.
 ///
-/// Each line has `version`, `event`, `at` (UTC, RFC 3339) and, once a run began, `run_id`; the other fields are the
-/// event's own. A line that cannot be written is told once, and stops nothing.
+/// Each line has `version`, `event`, `at` (UTC, RFC 3339) and, once a run began, `run_id`; what is about one tenant has
+/// `tenant`; the other fields are the event's own. A line that cannot be written is told once, and stops nothing.
 pub struct JsonLines {
     state: Mutex<State>,
 }
@@ -39,12 +39,19 @@ impl Observer for JsonLines {
         if let Event::RunStarted { run_id, .. } = event {
             state.run_id = Some((*run_id).to_owned());
         }
-        let Some((name, fields)) = named(event) else { return };
+        let (tenant, event) = match event {
+            Event::OfTenant { tenant, event } => (Some(*tenant), *event),
+            event => (None, event),
+        };
+        let Some((name, fields)) = named(event, tenant.is_some()) else { return };
         let mut line = Map::new();
         line.insert("version".to_owned(), VERSION.into());
         line.insert("event".to_owned(), name.into());
         line.insert("at".to_owned(), now().to_string().into());
         line.insert("run_id".to_owned(), state.run_id.clone().into());
+        if let Some(tenant) = tenant {
+            line.insert("tenant".to_owned(), tenant.into());
+        }
         if let Value::Object(fields) = fields {
             line.extend(fields);
         }
@@ -59,8 +66,24 @@ impl Observer for JsonLines {
 }
 
 /// The name of an event, and its fields.
-fn named(event: &Event<'_>) -> Option<(&'static str, Value)> {
+fn named(event: &Event<'_>, is_of_tenant: bool) -> Option<(&'static str, Value)> {
     Some(match event {
+        Event::RunStarted { .. } if is_of_tenant => ("tenant-started", json!({})),
+        // Told as the end of the tenant, unless it is come back to.
+        Event::RunFinished(_) if is_of_tenant => return None,
+        Event::Tenants { count } => ("tenants", json!({ "count": count })),
+        Event::TenantDeferred { tenant } => ("tenant-deferred", json!({ "tenant": tenant })),
+        Event::TenantFinished { tenant, exit, error, done, count } => {
+            let fields = json!({
+                "tenant": tenant,
+                "ok": exit.code() == 0,
+                "exit_code": exit.code(),
+                "error": value(error),
+                "done": done,
+                "count": count,
+            });
+            ("tenant-finished", fields)
+        }
         Event::RunStarted { service, environment, .. } => {
             ("run-started", json!({ "service": service, "environment": environment }))
         }
@@ -120,8 +143,8 @@ fn named(event: &Event<'_>) -> Option<(&'static str, Value)> {
             });
             ("stage-finished", fields)
         }
-        // Of `plan --preview`, which has no events for programs.
-        Event::PreviewStarted { .. } | Event::PreviewFinished { .. } => return None,
+        // Of `plan --preview`, which has no events for programs; and no tenant has tenants.
+        Event::PreviewStarted { .. } | Event::PreviewFinished { .. } | Event::OfTenant { .. } => return None,
     })
 }
 

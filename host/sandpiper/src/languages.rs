@@ -21,9 +21,9 @@ pub(crate) struct Language {
     pub(crate) info: LanguageInfo,
 }
 
-/// The language plugins of a run.
-#[derive(Default)]
-pub(crate) struct Languages(Mutex<BTreeMap<String, Arc<Language>>>);
+/// The language plugins of a run. Clones are the same.
+#[derive(Clone, Default)]
+pub(crate) struct Languages(Arc<Mutex<BTreeMap<String, Arc<Language>>>>);
 
 impl Languages {
     /// The plugin that runs the source files of an extension.

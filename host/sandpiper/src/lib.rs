@@ -17,7 +17,7 @@
 //! ```
 //!
 //! [`Sandpiper`] has one method for each command; each gives a [`report::Finished`], whose body is the data of the
-//! command's JSON document. [`observer::Observer`] hears what happens meanwhile.
+//! command's JSON document. [`Sandpiper::each`] does a command for every tenant. [`observer::Observer`] hears what happens meanwhile.
 //!
 //! How it works inside: [`config`] and [`project`] read files and find every problem in them; `load` finds out what
 //! each change declares; the engine plans; `run` takes leases and carries the plan out, stage by stage.
@@ -43,6 +43,7 @@ pub mod secrets;
 mod stopping;
 mod systems;
 mod templates;
+mod tenants;
 mod undo_report;
 mod waiting;
 mod yaml;
@@ -54,3 +55,4 @@ pub use commands::undo::{Undo, UndoWhat};
 pub use commands::{Builder, Sandpiper, Select};
 pub use sandpiper_engine as engine;
 pub use stopping::{Asked, Stopper};
+pub use tenants::Rollout;

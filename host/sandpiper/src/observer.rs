@@ -7,7 +7,7 @@ use sandpiper_engine::entry::Mode;
 use sandpiper_engine::fault::{Fault, Problem};
 pub use sandpiper_runtime::guest::Level;
 
-use crate::report::{ChangeReport, Finished, Report, StageReport};
+use crate::report::{ChangeReport, Exit, Finished, Report, StageReport};
 
 /// Something that happened in a run. Texts are free of secrets and of control characters.
 #[derive(Debug, Clone)]
@@ -21,6 +21,36 @@ pub enum Event<'a> {
         service: &'a str,
         /// In which environment.
         environment: &'a str,
+    },
+    /// The tenants are known, and it begins with them.
+    Tenants {
+        /// How many there are.
+        count: usize,
+    },
+    /// Something that happened with one of the tenants.
+    OfTenant {
+        /// Which.
+        tenant: &'a str,
+        /// What.
+        event: &'a Event<'a>,
+    },
+    /// A lock of the tenant is held by somebody else: it is come back to when there is nothing else to do.
+    TenantDeferred {
+        /// Which.
+        tenant: &'a str,
+    },
+    /// A tenant is over.
+    TenantFinished {
+        /// Which.
+        tenant: &'a str,
+        /// How it ended.
+        exit: Exit,
+        /// What went wrong first, if anything did.
+        error: Option<&'a Fault>,
+        /// How many are over, with this one.
+        done: usize,
+        /// Of how many.
+        count: usize,
     },
     /// `apply` is over; whatever it began was told before.
     RunFinished(&'a Finished<Report>),

@@ -8,6 +8,7 @@ mod doctor;
 mod kept;
 mod preview;
 mod status;
+mod tenants;
 mod warm;
 
 use std::borrow::Cow;
@@ -29,6 +30,7 @@ pub use doctor::{Check, DoctorReport};
 pub use kept::{ArtifactReport, CallReport, PruneReport};
 pub use preview::{Preview, PreviewOutcome};
 pub use status::{Drift, StatusChange, StatusReport, StatusStage};
+pub use tenants::{OverTenants, Summed, TenantOutcome, TenantReport};
 pub use warm::{WarmComponent, WarmCounts, WarmOutcome, WarmReport};
 
 /// A command that has ended.
@@ -290,6 +292,9 @@ pub struct IssuesReport {
 /// A change that needs a person.
 #[derive(Debug, Clone, Serialize)]
 pub struct Issue {
+    /// The tenant, where the pipeline has tenants.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
     /// The change.
     pub change_id: String,
     /// Its stage.

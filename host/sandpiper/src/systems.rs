@@ -35,7 +35,7 @@ pub(crate) struct Systems {
     folder: PathBuf,
     store: Arc<dyn Store>,
     place: StorePlace,
-    databases: Databases,
+    databases: Arc<Databases>,
     servers: postgres::Databases,
     apis: Apis,
     /// Is told what APIs hand out: their tokens.
@@ -48,11 +48,33 @@ pub(crate) struct Systems {
     sharing: Mutex<BTreeMap<SystemName, bool>>,
 }
 
-impl Systems {
+/// What the commands of one process have in common, whatever tenant they are for.
+#[derive(Clone)]
+pub(crate) struct Common {
+    /// One file is one database.
+    databases: Arc<Databases>,
+    /// The store, where it is the same one for all tenants.
+    store: Option<Arc<dyn Store>>,
+}
+
+impl Common {
     /// Nothing is opened yet.
-    pub(crate) fn new(config: &Config, secrets: &Secrets, stopper: &Stopper) -> Result<Self, Fault> {
+    pub(crate) fn new(config: &Config, stopper: &Stopper) -> Self {
         let options = Options { busy: config.lock.wait, ..Options::default() };
         let databases = Databases::new(options).hurried_by(stopper.grace_is_over());
+        Self { databases: Arc::new(databases), store: None }
+    }
+
+    /// The same, with the one store of all tenants.
+    pub(crate) fn with_store(&self, store: Arc<dyn Store>) -> Self {
+        Self { store: Some(store), ..self.clone() }
+    }
+}
+
+impl Systems {
+    /// Nothing is opened yet.
+    pub(crate) fn new(config: &Config, secrets: &Secrets, common: &Common) -> Result<Self, Fault> {
+        let databases = common.databases.clone();
         let configured: BTreeMap<SystemName, SystemConfig> =
             config.systems.iter().map(|system| (system.name.clone(), system.clone())).collect();
         let servers = postgres::Databases::new();
@@ -79,12 +101,13 @@ impl Systems {
         };
         let mysql_servers = mysql::Databases::new();
         let mysql_times = mysql::Times { deadline: times.deadline, lease: times.lease };
-        let store: Arc<dyn Store> = match &place {
-            StorePlace::Sqlite(path) => Arc::new(SqliteStore::new(databases.database(path))),
-            StorePlace::Postgres(address) => {
+        let store: Arc<dyn Store> = match (&common.store, &place) {
+            (Some(store), _) => store.clone(),
+            (None, StorePlace::Sqlite(path)) => Arc::new(SqliteStore::new(databases.database(path))),
+            (None, StorePlace::Postgres(address)) => {
                 Arc::new(PostgresStore::new(servers.database((**address).clone(), times)))
             }
-            StorePlace::Mysql(address) => {
+            (None, StorePlace::Mysql(address)) => {
                 Arc::new(MysqlStore::new(mysql_servers.database((**address).clone(), mysql_times)))
             }
         };

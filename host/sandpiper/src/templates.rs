@@ -46,10 +46,10 @@ pub(crate) struct Template {
     pub(crate) assessor: AsyncMutex<Assessor>,
 }
 
-/// The templates of a run, each loaded when the first change needs it.
-#[derive(Default)]
+/// The templates of a run, each loaded when the first change needs it. Clones are the same.
+#[derive(Clone, Default)]
 pub(crate) struct Templates {
-    loaded: Mutex<BTreeMap<String, Arc<Template>>>,
+    loaded: Arc<Mutex<BTreeMap<String, Arc<Template>>>>,
     /// The other plugins of the run: those that run source files.
     pub(crate) languages: Languages,
 }

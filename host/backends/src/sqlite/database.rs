@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use rusqlite::Connection;
@@ -29,12 +29,12 @@ impl Default for Options {
     }
 }
 
-/// The files that a process works with: one [`Database`] each, whatever path leads to it.
+/// The files that a process works with: one [`Database`] each, whatever path leads to it, for as long as anybody has it.
 #[derive(Default)]
 pub struct Databases {
     options: Options,
     hurried: Arc<AtomicBool>,
-    files: Mutex<HashMap<PathBuf, Arc<Database>>>,
+    files: Mutex<HashMap<PathBuf, Weak<Database>>>,
 }
 
 impl Databases {
@@ -54,13 +54,17 @@ impl Databases {
         let mut files = locked(&self.files);
         // Another name of a file that is known already: the same database under two names would be damaged.
         let inode = inode(&path);
-        if let Some(known) = files.values().find(|known| inode.is_some() && self::inode(&known.path) == inode)
-        {
-            return Arc::clone(known);
+        let is_it = |known: &Arc<Database>| {
+            known.path == path || inode.is_some() && self::inode(&known.path) == inode
+        };
+        files.retain(|_, known| known.strong_count() > 0);
+        if let Some(known) = files.values().filter_map(Weak::upgrade).find(is_it) {
+            return known;
         }
-        let make =
-            || Arc::new(Database { hurried: self.hurried.clone(), ..Database::new(&path, self.options) });
-        files.entry(path.clone()).or_insert_with(make).clone()
+        let database = Database { hurried: self.hurried.clone(), ..Database::new(&path, self.options) };
+        let database = Arc::new(database);
+        files.insert(path, Arc::downgrade(&database));
+        database
     }
 }
 

@@ -7,6 +7,12 @@ use clap::{ArgAction, Args, ValueEnum};
 /// Options that may stand before or after the command.
 #[derive(Debug, Args)]
 pub(crate) struct Global {
+    /// Print help; `--help` tells more
+    #[arg(short, long, global = true, action = ArgAction::Help)]
+    help: Option<bool>,
+    /// Print the version
+    #[arg(short = 'V', long, action = ArgAction::Version)]
+    version: Option<bool>,
     /// Configuration; default: sandpiper.yaml here or above
     #[arg(short, long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
@@ -51,7 +57,7 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) stage: Option<String>,
     /// Only this tenant
-    #[arg(long, global = true, hide_short_help = true, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "NAME")]
     pub(crate) tenant: Option<String>,
     /// Read every file again, whatever the cache knows
     #[arg(long, global = true, hide_short_help = true)]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Selection, Waits};
+use super::{Rollouts, Selection, Waits};
 
 /// What `exec` does.
 #[derive(Debug, Args)]
@@ -16,6 +16,8 @@ pub(crate) struct Exec {
     pub(crate) directory: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) selection: Selection,
+    #[command(flatten)]
+    pub(crate) rollout: Rollouts,
     /// Take back what has no file any more, where the policy is `on-missing: undo`
     #[arg(long)]
     pub(crate) allow_undo: bool,

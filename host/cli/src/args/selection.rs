@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
+use sandpiper::Rollout;
 
 /// Which changes a run looks at.
 #[derive(Debug, Args)]
@@ -13,6 +14,24 @@ pub(crate) struct Selection {
     /// Only this change
     #[arg(long, value_name = "ID")]
     pub(crate) only: Option<String>,
+}
+
+/// How a run goes over tenants.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Rollouts {
+    /// Begin no further tenant once one has failed
+    #[arg(long)]
+    pub(crate) fail_fast: bool,
+    /// The first N tenants alone, then the others, if these went well
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) canary: Option<u32>,
+}
+
+impl From<Rollouts> for Rollout {
+    fn from(rollouts: Rollouts) -> Self {
+        let count = |count| usize::try_from(count).unwrap_or(usize::MAX);
+        Self { fail_fast: rollouts.fail_fast, canary: rollouts.canary.map(count) }
+    }
 }
 
 /// How long to wait for what is not up yet.

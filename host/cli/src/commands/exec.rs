@@ -11,7 +11,7 @@ use std::process::Command;
 
 use sandpiper::engine::fault::Fault;
 
-use super::{Session, select};
+use super::{Apply, Session, select};
 use crate::args::{Exec, Global};
 
 /// The exit code of a command that is not there, as shells have it.
@@ -23,7 +23,7 @@ const USUAL_PATH: &str = "/bin:/usr/bin";
 
 /// Runs it; gives an exit code only where the process has not become the command.
 pub(super) fn run(mut session: Session<'_>, global: Global, exec: Exec) -> u8 {
-    let Exec { directory, selection, allow_undo, events, start_anyway, command, .. } = exec;
+    let Exec { directory, selection, rollout, allow_undo, events, start_anyway, command, .. } = exec;
     let output = session.output;
     // Nothing is applied for an application that cannot start.
     if let Err((code, fault)) = find(&command, std::env::var_os("PATH").as_deref()) {
@@ -38,7 +38,8 @@ pub(super) fn run(mut session: Session<'_>, global: Global, exec: Exec) -> u8 {
             Err(fault) => return output.refuse(fault),
         }
     }
-    let code = session.apply(global, directory, select(selection, allow_undo), false);
+    let select = select(selection, allow_undo);
+    let code = session.apply(global, Apply { directory, select, rollout: rollout.into(), dry_run: false });
     // Connections and files are closed here; what is left is closed by the system, for none of it is inherited.
     drop(session);
     if let Some(asked) = stopper.asked() {

@@ -4,10 +4,10 @@ use std::io::{self, BufWriter, ErrorKind, Write};
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use sandpiper::Sandpiper;
 use sandpiper::audit::{self, Listing, Showing};
 use sandpiper::engine::fault::Fault;
 use sandpiper::report::{EntriesReport, EntryReport, Exit, Finished, PruneReport};
+use sandpiper::{Rollout, Sandpiper};
 
 use super::Session;
 use crate::args::{AuditCommand, Format, Global};
@@ -20,7 +20,8 @@ pub(super) fn run(session: &Session<'_>, global: Global, command: AuditCommand) 
                 Ok(listing) => listing,
                 Err(fault) => return session.output.finish(&Finished::<EntriesReport>::refused(fault)),
             };
-            session.with(global, None, async |project| project.audit_list(&listing).await)
+            let list = async move |project: &Sandpiper| project.audit_list(&listing).await;
+            session.each(global, None, Rollout::default(), list)
         }
         AuditCommand::Show { id, artifact: Some(file), calls, attempt } if file == Path::new("-") => {
             if calls || attempt.is_some() || global.format == Format::Json {
@@ -33,7 +34,10 @@ pub(super) fn run(session: &Session<'_>, global: Global, command: AuditCommand) 
             let showing = Showing { calls, attempt, artifact };
             session.with(global, None, async |project| project.audit_show(&id, &showing).await)
         }
-        AuditCommand::Verify => session.with(global, None, async |project| project.audit_verify().await),
+        AuditCommand::Verify => {
+            let verify = async |project: &Sandpiper| project.audit_verify().await;
+            session.each(global, None, Rollout::default(), verify)
+        }
         AuditCommand::Export => export(session, global),
         AuditCommand::Prune { older_than } => match audit::age(&older_than) {
             Ok(age) => session.with(global, None, async |project| project.audit_prune(age).await),

@@ -22,7 +22,10 @@ impl Body for EntriesReport {
 }
 
 fn list(entries: &[EntryReport], palette: Palette) -> String {
-    let heads = ["#", "time", "stage", "change", "state", "mode", "attempt", "took", "operator", "reason"];
+    let has_tenants = entries.iter().any(|entry| entry.tenant.is_some());
+    let tenant = if has_tenants { "tenant" } else { "" };
+    let heads =
+        ["#", "time", tenant, "stage", "change", "state", "mode", "attempt", "took", "operator", "reason"];
     let mut table = Table::with_heads(&heads);
     for entry in entries {
         table.row(
@@ -30,6 +33,7 @@ fn list(entries: &[EntryReport], palette: Palette) -> String {
             vec![
                 Cell::new(entry.sequence.to_string()).right(),
                 Cell::new(time(entry.finished_at.unwrap_or(entry.started_at))),
+                Cell::new(entry.tenant.as_deref().unwrap_or_default()),
                 Cell::new(&entry.stage),
                 Cell::new(&entry.change_id),
                 Cell::new(words(entry)).ink(mark(entry.state).1),
@@ -44,6 +48,12 @@ fn list(entries: &[EntryReport], palette: Palette) -> String {
     table.render(palette)
 }
 
+/// The change, with the tenant before it where there are tenants.
+fn named(entry: &EntryReport) -> String {
+    let change = clean(&entry.change_id);
+    entry.tenant.as_ref().map_or_else(|| change.clone(), |tenant| format!("{}: {change}", clean(tenant)))
+}
+
 fn words(entry: &EntryReport) -> String {
     entry.state.map_or_else(|| "note".to_owned(), state)
 }
@@ -55,7 +65,7 @@ fn why(entry: &EntryReport) -> String {
 }
 
 /// What a person had written: `issue resolve`, `baseline`.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 #[serde(transparent)]
 pub(crate) struct Written(pub(crate) EntriesReport);
 
@@ -66,7 +76,7 @@ impl Body for Written {
         }
         let line = |entry: &EntryReport| {
             let done = view.palette.paint(Ink::Good, "✓");
-            format!("{done} {} is {} (entry {})\n", clean(&entry.change_id), words(entry), entry.sequence)
+            format!("{done} {} is {} (entry {})\n", named(entry), words(entry), entry.sequence)
         };
         self.0.entries.iter().map(line).collect()
     }
@@ -77,7 +87,7 @@ impl Body for Written {
 }
 
 /// The edit that a person accepted.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 #[serde(transparent)]
 pub(crate) struct Accepted(pub(crate) EntriesReport);
 
@@ -85,7 +95,7 @@ impl Body for Accepted {
     fn text(&self, view: View) -> String {
         let line = |entry: &EntryReport| {
             let done = view.palette.paint(Ink::Good, "✓");
-            format!("{done} the edit of {} is accepted (entry {})\n", clean(&entry.change_id), entry.sequence)
+            format!("{done} the edit of {} is accepted (entry {})\n", named(entry), entry.sequence)
         };
         self.0.entries.iter().map(line).collect()
     }

@@ -15,11 +15,14 @@ impl Body for IssuesReport {
         if self.issues.is_empty() {
             return NONE.to_owned();
         }
-        let mut table = Table::with_heads(&["change", "stage", "state", "since", "attempt", "mode"]);
+        let has_tenants = self.issues.iter().any(|issue| issue.tenant.is_some());
+        let tenant = if has_tenants { "tenant" } else { "" };
+        let mut table = Table::with_heads(&[tenant, "change", "stage", "state", "since", "attempt", "mode"]);
         for issue in &self.issues {
             table.row(
                 0,
                 vec![
+                    Cell::new(issue.tenant.as_deref().unwrap_or_default()),
                     Cell::new(&issue.change_id),
                     Cell::new(&issue.stage),
                     Cell::new(state(issue.state)).ink(Ink::Bad),
@@ -38,7 +41,7 @@ impl Body for IssuesReport {
 }
 
 /// The same issues, each with all that is known of it.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 #[serde(transparent)]
 pub(crate) struct IssueDetails(pub(crate) IssuesReport);
 
@@ -56,8 +59,9 @@ impl Body for IssueDetails {
 }
 
 fn detail(issue: &Issue, palette: Palette) -> String {
+    let of = issue.tenant.as_ref().map(|tenant| format!("tenant {}, ", clean(tenant))).unwrap_or_default();
     let mut text = format!(
-        "{} {}  {} since {}  stage {}, attempt {}, {}\n",
+        "{} {}  {} since {}  {of}stage {}, attempt {}, {}\n",
         palette.paint(Ink::Bad, "✗"),
         palette.paint(Ink::Head, &clean(&issue.change_id)),
         state(issue.state),
@@ -90,6 +94,7 @@ mod tests {
 
     fn issues() -> IssuesReport {
         let issue = Issue {
+            tenant: None,
             change_id: "backfill".to_owned(),
             stage: "data".to_owned(),
             state: State::Failed,

@@ -14,6 +14,7 @@ mod preview;
 pub(crate) mod status;
 pub(crate) mod style;
 pub(crate) mod table;
+pub(crate) mod tenants;
 pub(crate) mod undo;
 pub(crate) mod validate;
 pub(crate) mod warm;

@@ -8,8 +8,10 @@ use sandpiper::audit::{self, Listing};
 use sandpiper::engine::entry::State;
 use sandpiper::engine::fault::Fault;
 use sandpiper::observer::Silent;
-use sandpiper::report::{EntriesReport, Exit, Finished, StatusReport};
-use sandpiper::{Builder, Sandpiper, Select, Stopper};
+use sandpiper::report::{
+    EntriesReport, Exit, Finished, OverTenants, StatusChange, StatusReport, StatusStage,
+};
+use sandpiper::{Builder, Rollout, Sandpiper, Select, Stopper};
 use serde_json::{Value, json};
 
 use super::http::{Answer, Request};
@@ -25,6 +27,9 @@ const OPENAPI: &str = include_str!("openapi.json");
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 /// How long what was found out about the changes is told again: probes of any number cost one look.
 const FRESH: Duration = Duration::from_secs(1);
+
+/// So many changes that are left are told one by one.
+const MOST_LEFT: usize = 1_000;
 
 /// Answers requests.
 pub(super) struct Answers {
@@ -72,11 +77,18 @@ impl Answers {
         match request.path.as_str() {
             "/metrics" => self.told(),
             "/v1/openapi.json" => Answer::json(200, OPENAPI),
-            "/v1/status" => self.document("status", async |project| project.status(false, false).await),
-            "/v1/plan" => self.document("plan", async |project| project.plan(&Select::default()).await),
+            "/v1/status" => {
+                let status = async |one: &Sandpiper| one.status(false, false).await;
+                self.document("status", async |project| project.each(Rollout::default(), status).await)
+            }
+            "/v1/plan" => {
+                let plan = async |one: &Sandpiper| one.plan(&Select::default()).await;
+                self.document("plan", async |project| project.each(Rollout::default(), plan).await)
+            }
             "/v1/audit" => match listing(&request.query) {
                 Ok(listing) => {
-                    self.document("audit list", async |project| project.audit_list(&listing).await)
+                    let list = async move |one: &Sandpiper| one.audit_list(&listing).await;
+                    self.document("audit list", async |project| project.each(Rollout::default(), list).await)
                 }
                 Err(fault) => {
                     let refused = Finished::<EntriesReport>::refused(fault);
@@ -123,7 +135,8 @@ impl Answers {
         if let Some(known) = turn.as_ref().filter(|known| known.at.elapsed() < FRESH) {
             return known.clone();
         }
-        let known = Known::of(&self.run(async |project| project.status(true, false).await));
+        let status = async |one: &Sandpiper| one.status(true, false).await;
+        let known = Known::of(&self.run(async |project| project.each(Rollout::default(), status).await));
         *turn = Some(known.clone());
         known
     }
@@ -150,31 +163,38 @@ impl Answers {
 }
 
 impl Known {
-    fn of(status: &Finished<StatusReport>) -> Self {
+    fn of(status: &Finished<OverTenants<StatusReport>>) -> Self {
+        let OverTenants { body, tenants, .. } = &status.body;
+        let of_each = tenants.iter().flatten().map(|tenant| (Some(&tenant.name), &tenant.body));
+        let of_one = tenants.is_none().then_some((None, body));
         let changes = || {
-            let stages = status.body.stages.iter();
-            stages.flat_map(|stage| stage.changes.iter().map(move |change| (stage, change)))
+            let all = of_each.clone().chain(of_one);
+            let stages = all.flat_map(|(tenant, body)| body.stages.iter().map(move |stage| (tenant, stage)));
+            stages.flat_map(|(tenant, stage)| stage.changes.iter().map(move |change| (tenant, stage, change)))
         };
-        let left: Vec<_> = changes()
-            .filter(|(_, change)| {
-                let is_applied = change.state.is_some_and(is_applied);
-                change.blocked || !(is_applied || change.excluded)
-            })
-            .map(|(stage, change)| {
-                json!({
-                    "stage": stage.name,
-                    "id": change.id,
-                    "state": change.state,
-                    "blocked": change.blocked,
-                })
-            })
-            .collect();
+        let left = changes().filter(|(.., change)| {
+            let is_applied = change.state.is_some_and(is_applied);
+            change.blocked || !(is_applied || change.excluded)
+        });
+        let told = |(tenant, stage, change): (Option<&String>, &StatusStage, &StatusChange)| {
+            let mut told = json!({
+                "stage": stage.name,
+                "id": change.id,
+                "state": change.state,
+                "blocked": change.blocked,
+            });
+            if let (Some(tenant), Some(fields)) = (tenant, told.as_object_mut()) {
+                fields.insert("tenant".to_owned(), tenant.as_str().into());
+            }
+            told
+        };
+        let left: Vec<_> = left.take(MOST_LEFT).map(told).collect();
         Self {
             at: Instant::now(),
             error: status.error.as_ref().map(|fault| fault.code),
-            pending: status.body.pending,
-            blocked: status.body.issues,
-            failed: changes().filter(|(_, change)| change.state.is_some_and(has_failed)).count(),
+            pending: body.pending,
+            blocked: body.issues,
+            failed: changes().filter(|(.., change)| change.state.is_some_and(has_failed)).count(),
             changes: left,
             is_ready: status.exit == Exit::Done,
             is_known: matches!(status.exit, Exit::Done | Exit::Pending | Exit::Manual | Exit::Integrity),

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use sandpiper::engine::fault::Fault;
-use sandpiper::report::{Exit, Finished, Report};
-use sandpiper::{Builder, Select, Stopper};
+use sandpiper::report::{Exit, Finished, OverTenants, Report};
+use sandpiper::{Builder, Rollout, Sandpiper, Select, Stopper};
 
 use crate::bug::Panics;
 use crate::output::Output;
@@ -55,9 +55,10 @@ impl Applying {
         self.applying.store(true, Ordering::SeqCst);
         let finished = self.panics.catch(|| {
             let project = self.project.clone().build()?;
-            Ok::<_, Fault>(super::runtime()?.block_on(project.apply(&Select::default())))
+            let apply = async |one: &Sandpiper| one.apply(&Select::default()).await;
+            Ok::<_, Fault>(super::runtime()?.block_on(project.each(Rollout::default(), apply)))
         });
-        let finished = finished.flatten().unwrap_or_else(Finished::<Report>::refused);
+        let finished = finished.flatten().unwrap_or_else(Finished::<OverTenants<Report>>::refused);
         self.applying.store(false, Ordering::SeqCst);
         self.output.clone().beside().finish(&finished);
         finished.exit

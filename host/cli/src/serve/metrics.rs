@@ -23,10 +23,13 @@ struct Counted {
     durations: Histogram,
     waits: Histogram,
     /// Since when a stage waits for its lock.
-    waiting: BTreeMap<String, Instant>,
-    /// Whether the lease of a stage is held.
-    leases: BTreeMap<String, bool>,
+    waiting: BTreeMap<Place, Instant>,
+    /// Whether the lease of a stage is held; of tenants, of which there may be many, only those that are.
+    leases: BTreeMap<Place, bool>,
 }
+
+/// The tenant, empty where there is none, and the stage.
+type Place = (String, String);
 
 #[derive(Default)]
 struct Histogram {
@@ -113,8 +116,12 @@ impl Metrics {
             None,
             "Whether this process holds the lock of a stage.",
         );
-        for (stage, held) in &counted.leases {
-            let sampled = format!("sandpiper_lease_held{{stage=\"{}\"}}", label(stage));
+        for ((tenant, stage), held) in &counted.leases {
+            let stage = format!("stage=\"{}\"", label(stage));
+            let sampled = match tenant.as_str() {
+                "" => format!("sandpiper_lease_held{{{stage}}}"),
+                tenant => format!("sandpiper_lease_held{{tenant=\"{}\",{stage}}}", label(tenant)),
+            };
             sample(&mut text, &sampled, &u8::from(*held));
         }
         text.push_str("# EOF\n");
@@ -129,26 +136,40 @@ impl Metrics {
 impl Observer for Metrics {
     fn event(&self, event: &Event<'_>) {
         let mut counted = self.counted();
+        let (tenant, event) = match event {
+            Event::OfTenant { tenant, event } => (*tenant, *event),
+            event => ("", event),
+        };
+        let place = |stage: &str| (tenant.to_owned(), stage.to_owned());
         match event {
             Event::Locking { stage } => {
-                counted.waiting.insert((*stage).to_owned(), Instant::now());
+                counted.waiting.insert(place(stage), Instant::now());
             }
             Event::StageStarted { stage } => {
-                if let Some(since) = counted.waiting.remove(*stage) {
+                if let Some(since) = counted.waiting.remove(&place(stage)) {
                     counted.waits.add(since.elapsed());
                 }
-                counted.leases.insert((*stage).to_owned(), true);
+                counted.leases.insert(place(stage), true);
             }
             Event::StageFinished(stage) => {
-                if let Some(since) = counted.waiting.remove(&stage.name) {
+                if let Some(since) = counted.waiting.remove(&place(&stage.name)) {
                     counted.waits.add(since.elapsed());
                 }
-                counted.leases.insert(stage.name.clone(), false);
+                match tenant {
+                    "" => drop(counted.leases.insert(place(&stage.name), false)),
+                    _ => drop(counted.leases.remove(&place(&stage.name))),
+                }
             }
             Event::ChangeRetried { .. } => counted.retries += 1,
             Event::ChangeFinished { change, .. } => {
                 if let Some(took) = change.duration_ms {
                     counted.durations.add(Duration::from_millis(took));
+                }
+            }
+            // The run over all tenants has no stages of its own, and ends once.
+            Event::RunFinished(finished) if !tenant.is_empty() => {
+                for change in finished.body.stages.iter().flat_map(|stage| &stage.changes) {
+                    *counted.changes.entry(word(change.outcome)).or_default() += 1;
                 }
             }
             Event::RunFinished(finished) => {

@@ -31,9 +31,9 @@ impl Sandpiper {
         reason_given(reason)?;
         let opened = self.open().await?;
         if opened.states.is_none() {
-            return Err(Fault::usage("there is no audit store yet, and so nothing is applied").with_help(
-                "apply something first; what was there before is counted by `sandpiper baseline`",
-            ));
+            let fault = Fault::usage("there is no audit store yet, and so nothing is applied")
+                .with_help("apply something first; what was there before is counted by `sandpiper baseline`");
+            return Err(self.not_here(fault));
         }
         let (stage, planned) = self.edited(id, &opened)?;
         let ready = Arc::new(self.ready_to_accept(&opened, &planned).await?);
@@ -64,13 +64,15 @@ impl Sandpiper {
             return Err(unknown_change(id, &opened.changes.stages));
         };
         if !counts_as_applied(&planned) {
-            return Err(Fault::usage(format!("change `{id}` is not applied: {}", planned.reason)).with_help(
+            let fault = Fault::usage(format!("change `{id}` is not applied: {}", planned.reason)).with_help(
                 "an edit of what is not applied needs no word: the next run applies the file as it is",
-            ));
+            );
+            return Err(self.not_here(fault));
         }
         if !planned.modified {
-            return Err(Fault::usage(format!("change `{id}` was not edited since it was applied"))
-                .with_help("see what was with `sandpiper status`"));
+            let fault = Fault::usage(format!("change `{id}` was not edited since it was applied"))
+                .with_help("see what was with `sandpiper status`");
+            return Err(self.not_here(fault));
         }
         Ok((stage, planned))
     }

@@ -52,7 +52,7 @@ impl Sandpiper {
     }
 
     /// Tells that `apply` has begun.
-    pub(super) fn tell_start(&self) {
+    pub(crate) fn tell_start(&self) {
         self.observer.event(&Event::RunStarted {
             run_id: &self.owner.run_id,
             service: &self.config.service,
@@ -170,7 +170,7 @@ impl Sandpiper {
             leases: Leases::new(
                 store.clone(),
                 owner.clone(),
-                config.lock,
+                self.lock_settings(),
                 self.stopper.clone(),
                 self.observer.clone(),
             ),
@@ -202,7 +202,7 @@ impl Sandpiper {
 }
 
 /// The executor of an application must not wait for guests and embedded databases: a run has its own thread.
-pub(super) async fn on_a_thread<T: Send + 'static>(
+pub(crate) async fn on_a_thread<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Fault> {
     let (sender, receiver) = tokio::sync::oneshot::channel();

@@ -9,10 +9,14 @@ use sandpiper_engine::store::Owner;
 use sandpiper_runtime::{Limits, Runtime, Settings};
 
 use super::Sandpiper;
-use crate::config::{Config, ConfigFile, Overrides, Tenants, find, find_from};
+use crate::config::{
+    Config, ConfigFile, NAMES_HELP, Overrides, Tenants, check_name, find, find_from, unknown_tenant,
+};
 use crate::observer::{Observer, Silent};
 use crate::secrets::Secrets;
 use crate::stopping::Stopper;
+use crate::systems::Common;
+use crate::templates::Templates;
 
 /// Says where the configuration is, and what differs from it.
 #[derive(Clone)]
@@ -21,6 +25,7 @@ pub struct Builder {
     directory: Option<PathBuf>,
     overrides: Overrides,
     stage: Option<String>,
+    tenant: Option<String>,
     operator: Option<String>,
     cache: bool,
     at_build: bool,
@@ -36,6 +41,7 @@ impl Default for Builder {
             directory: None,
             overrides: Overrides::default(),
             stage: None,
+            tenant: None,
             operator: None,
             cache: true,
             at_build: false,
@@ -79,6 +85,13 @@ impl Builder {
     #[must_use]
     pub fn stage(mut self, name: impl Into<String>) -> Self {
         self.stage = Some(name.into());
+        self
+    }
+
+    /// The one tenant that commands are about.
+    #[must_use]
+    pub fn tenant(mut self, name: impl Into<String>) -> Self {
+        self.tenant = Some(name.into());
         self
     }
 
@@ -144,11 +157,11 @@ impl Builder {
             }
         };
         let file = file.map(|file| if self.at_build { file.at_build() } else { file });
-        let resolved = file.and_then(|file| Ok((file.resolve(None, &secrets)?, file)));
+        let resolved = file.and_then(|file| Ok((file.resolve(self.tenant.as_deref(), &secrets)?, file)));
         let (config, file) =
             resolved.map_err(|problems| secrets.redact_fault(Fault::from_problems(problems)))?;
         file.check_given(&config)?;
-        refuse_what_is_not_there(&config)?;
+        check_tenant(&config)?;
         if let Some(stage) = &self.stage {
             config.stage(stage)?;
         }
@@ -162,6 +175,9 @@ impl Builder {
         let given = self.operator.filter(|name| !name.trim().is_empty());
         let operator = given.unwrap_or_else(|| format!("{}@{host}", user_name()));
         Ok(Sandpiper {
+            file: Arc::new(file),
+            templates: Templates::default(),
+            common: Common::new(&config, &self.stopper),
             config,
             secrets,
             runtime: Arc::new(Runtime::new(settings)),
@@ -171,6 +187,8 @@ impl Builder {
             stage: self.stage,
             owner: Owner { run_id: uuid::Uuid::now_v7().to_string(), operator, host, process: None },
             wait: self.wait,
+            yields: false,
+            is_one_of_many: false,
         })
     }
 
@@ -193,6 +211,25 @@ impl Builder {
     }
 }
 
+/// The tenant that was chosen is one of those that are there, as far as that is known without asking a database.
+fn check_tenant(config: &Config) -> Result<(), Fault> {
+    let Some(tenant) = &config.tenant else { return Ok(()) };
+    match &config.tenants {
+        Tenants::None => {
+            let fault = Fault::usage(format!("there is no tenant `{tenant}`: the pipeline has no tenants"));
+            Err(fault.with_help("leave `--tenant` out"))
+        }
+        // Names from outside become a part of addresses, whoever gives them.
+        Tenants::Query { .. } => check_name(tenant).map_err(|why| {
+            Fault::usage(format!("the tenant `{}` {why}", tenant.escape_debug())).with_help(NAMES_HELP)
+        }),
+        Tenants::Named(names) if !names.contains(tenant) => {
+            Err(unknown_tenant(tenant, names.iter().map(String::as_str)))
+        }
+        Tenants::Named(_) => Ok(()),
+    }
+}
+
 fn is_configured(folder: &Path, file: &Path) -> Fault {
     let message =
         format!("`{}` belongs to a project: its configuration is `{}`", folder.display(), file.display());
@@ -202,22 +239,6 @@ fn is_configured(folder: &Path, file: &Path) -> Fault {
 fn no_configuration() -> Fault {
     Fault::new("config::not-found", sandpiper_engine::fault::Blame::User, "there is no `sandpiper.yaml` here or above")
         .with_help("make a project with `sandpiper init`, name a file with `--config`, or a folder of changes: `sandpiper apply DIR`")
-}
-
-/// What a configuration may say, and this release does not do yet, is refused rather than left out.
-fn refuse_what_is_not_there(config: &Config) -> Result<(), Fault> {
-    let missing = |what: &str| {
-        Err(Fault::new(
-            "config::unknown-key",
-            sandpiper_engine::fault::Blame::User,
-            format!("this release has no {what}"),
-        )
-        .with_help("take the key out of the configuration, or use a release that has it"))
-    };
-    if !matches!(config.tenants, Tenants::None) {
-        return missing("`tenants`");
-    }
-    Ok(())
 }
 
 fn limits(config: &Config) -> Limits {

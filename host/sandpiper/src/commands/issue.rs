@@ -72,7 +72,7 @@ impl Sandpiper {
             }
         }
         match id {
-            Some(id) if issues.is_empty() => Err(self.no_issue(id, &opened, &planned)),
+            Some(id) if issues.is_empty() => Err(self.not_here(self.no_issue(id, &opened, &planned))),
             _ => Ok(IssuesReport { issues }),
         }
     }
@@ -311,6 +311,7 @@ fn issue(
     let help = told.help(planned.change.id.as_str(), &newest.record.target_system);
     let steps = told.steps();
     Some(Issue {
+        tenant: newest.record.scope.tenant.clone(),
         change_id: planned.change.id.as_str().to_owned(),
         stage: stage.as_str().to_owned(),
         state: state.state,

@@ -17,7 +17,6 @@ use crate::load::Changes;
 use crate::project::{self, Loaded, Memory, Options};
 use crate::run::going_on;
 use crate::systems::Systems;
-use crate::templates::Templates;
 use crate::waiting::Patience;
 
 /// What the files hold, and what the store says.
@@ -63,6 +62,12 @@ impl Sandpiper {
             Ok((loaded, asked)) => Looked { loaded, asked: Some(asked) },
             Err(loaded) => Looked { loaded, asked: None },
         }
+    }
+
+    /// Makes sure that nothing is wrong with the files.
+    pub(crate) async fn files_are_sound(&self) -> Result<(), Fault> {
+        let problems = self.read_files(false).await.problems;
+        if problems.is_empty() { Ok(()) } else { Err(Fault::from_problems(problems)) }
     }
 
     /// The reading of the files, for any thread.
@@ -115,7 +120,7 @@ impl Looked {
         Ok(Opened {
             changes: Arc::new(changes),
             systems: Arc::new(systems),
-            templates: Templates::default(),
+            templates: sandpiper.templates.clone(),
             states,
             running,
             answers,

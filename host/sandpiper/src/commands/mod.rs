@@ -40,11 +40,12 @@ use sandpiper_engine::state::{ChangeState, States};
 use sandpiper_engine::store::{Holder, Owner, Store, StoreError};
 use sandpiper_runtime::Runtime;
 
+pub(crate) use apply::on_a_thread;
 pub use builder::Builder;
 use looked::Looked;
 
 use crate::clock::now;
-use crate::config::{Config, StageConfig};
+use crate::config::{Config, ConfigFile, LockSettings, StageConfig, Tenants};
 use crate::load::{self, Changes};
 use crate::lock::Leases;
 use crate::observer::{Event, Observer};
@@ -53,8 +54,9 @@ use crate::project::FileKind;
 use crate::report::{ChangeReport, Exit, Finished, StageReport};
 use crate::secrets::Secrets;
 use crate::stopping::{Asked, Stopper};
-use crate::systems::Systems;
+use crate::systems::{Common, Systems};
 use crate::templates::Templates;
+use crate::tenants::NOT_HERE;
 use crate::waiting::Patience;
 
 /// Which changes a command is about.
@@ -70,17 +72,25 @@ pub struct Select {
 
 /// A configuration, ready for commands. Nothing is connected to before a command needs it.
 pub struct Sandpiper {
-    config: Config,
-    secrets: Secrets,
-    runtime: Arc<Runtime>,
+    /// What it was resolved from, for each tenant anew.
+    pub(crate) file: Arc<ConfigFile>,
+    pub(crate) config: Config,
+    pub(crate) secrets: Secrets,
+    pub(crate) runtime: Arc<Runtime>,
+    pub(crate) templates: Templates,
+    pub(crate) common: Common,
     /// Where it is kept what files said when they were read.
-    memory: Option<PathBuf>,
-    observer: Arc<dyn Observer>,
-    stopper: Stopper,
-    stage: Option<String>,
-    owner: Owner,
+    pub(crate) memory: Option<PathBuf>,
+    pub(crate) observer: Arc<dyn Observer>,
+    pub(crate) stopper: Stopper,
+    pub(crate) stage: Option<String>,
+    pub(crate) owner: Owner,
     /// How long commands wait for systems to come up.
-    wait: Duration,
+    pub(crate) wait: Duration,
+    /// Whether a lock that is held is left to its holder at once: there is other work meanwhile.
+    pub(crate) yields: bool,
+    /// Whether the command is done for other tenants too: what is not here may be there.
+    pub(crate) is_one_of_many: bool,
 }
 
 /// A project whose files were read, and what its store says.
@@ -158,20 +168,30 @@ impl Sandpiper {
     /// The leases of a command that writes entries of its own.
     fn leases(&self, store: &Arc<dyn Store>) -> Leases {
         let (stopper, observer) = (self.stopper.clone(), self.observer.clone());
-        Leases::new(store.clone(), self.owner(), self.config.lock, stopper, observer)
+        Leases::new(store.clone(), self.owner(), self.lock_settings(), stopper, observer)
+    }
+
+    fn lock_settings(&self) -> LockSettings {
+        let lock = self.config.lock;
+        if self.yields { LockSettings { wait: Duration::ZERO, ..lock } } else { lock }
     }
 
     /// What a fault means for a command that is not a run: told to stop while it waited, it ends as it was told.
-    fn exit_of(&self, fault: &Fault) -> Exit {
+    pub(crate) fn exit_of(&self, fault: &Fault) -> Exit {
         let exit = Exit::before_anything(fault);
         let waited = fault.code == "interrupted" || matches!(exit, Exit::Unreachable | Exit::Lock);
         self.stopper.asked().filter(|_| waited).map_or(exit, Asked::exit)
     }
 
     /// A command that ended with a fault, and recorded nothing.
-    fn refused<T: Default>(&self, fault: Fault) -> Finished<T> {
+    pub(crate) fn refused<T: Default>(&self, fault: Fault) -> Finished<T> {
         let exit = self.exit_of(&fault);
         Finished { exit, ..Finished::refused(self.secrets.redact_fault(fault)) }
+    }
+
+    /// What was asked for is not here: where there are other tenants, that alone is no failure.
+    fn not_here(&self, fault: Fault) -> Fault {
+        if self.is_one_of_many { Fault { code: NOT_HERE, ..fault } } else { fault }
     }
 
     /// What the changes can see of the configuration.
@@ -213,11 +233,15 @@ impl Sandpiper {
 
     /// The store and the target systems of a configuration, none of them opened yet.
     fn systems_of(&self, config: &Config) -> Result<Systems, Fault> {
-        Systems::new(config, &self.secrets, &self.stopper)
+        if config.tenant.is_none() && config.tenants != Tenants::None {
+            return Err(Fault::usage("the pipeline has tenants, and this is about one of them")
+                .with_help("say which: `--tenant NAME`"));
+        }
+        Systems::new(config, &self.secrets, &self.common)
     }
 
     /// The audit store, for commands that need no files.
-    fn store(&self) -> Result<Arc<dyn Store>, Fault> {
+    pub(crate) fn store(&self) -> Result<Arc<dyn Store>, Fault> {
         Ok(self.systems_of(&self.config)?.store().clone())
     }
 

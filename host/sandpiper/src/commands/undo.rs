@@ -111,8 +111,9 @@ impl Sandpiper {
     /// What a command asks for, planned and made ready; every problem of it is found here.
     async fn chosen(&self, opened: &Opened, undo: &Undo) -> Result<Chosen, Fault> {
         if opened.states.is_none() {
-            return Err(Fault::usage("there is no audit store yet, and so nothing that could be taken back")
-                .with_help("see what there is with `sandpiper status`"));
+            let fault = Fault::usage("there is no audit store yet, and so nothing that could be taken back")
+                .with_help("see what there is with `sandpiper status`");
+            return Err(self.not_here(fault));
         }
         let stages = &opened.changes.stages;
         let id = |text: &str| ChangeId::new(text).map_err(|_| load::unknown_change(text, stages));
@@ -131,7 +132,7 @@ impl Sandpiper {
         selection: Selection,
         working_copy: bool,
     ) -> Result<Chosen, Fault> {
-        let templates = Templates::default();
+        let templates = self.templates.clone();
         let (stages, scope) = (&opened.changes.stages, self.scope());
         let states = opened.states.clone().unwrap_or_default();
         let plan = |answers: &Answers| {
@@ -140,6 +141,7 @@ impl Sandpiper {
                     (What::These(_), SelectionError::BelowLater { change, later }) => {
                         missing_below(change, later)
                     }
+                    (_, SelectionError::NotApplied(_)) => self.not_here(selection_fault(&error, stages)),
                     (_, SelectionError::BelowLater { change, later }) => {
                         let stuck = without_rollback(opened, &states, change);
                         stuck.map_or_else(

@@ -17,19 +17,18 @@ impl Builder {
     /// Every problem of configuration and changes, those of the configuration included. It connects to nothing.
     pub async fn validate(self) -> Finished<ValidateReport> {
         match self.build() {
-            Ok(sandpiper) => sandpiper.validate().await,
-            Err(fault) => {
-                let problems = problems_of(&fault);
-                let body = ValidateReport { problems, changes: 0 };
-                Finished {
-                    exit: Exit::before_anything(&fault),
-                    error: Some(fault),
-                    warnings: Vec::new(),
-                    body,
-                }
-            }
+            Ok(sandpiper) => match sandpiper.for_one_of_each() {
+                Ok(one) => one.validate().await,
+                Err(fault) => refused(fault),
+            },
+            Err(fault) => refused(fault),
         }
     }
+}
+
+fn refused(fault: Fault) -> Finished<ValidateReport> {
+    let body = ValidateReport { problems: problems_of(&fault), changes: 0 };
+    Finished { exit: Exit::before_anything(&fault), error: Some(fault), warnings: Vec::new(), body }
 }
 
 impl Sandpiper {

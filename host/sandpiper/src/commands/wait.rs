@@ -5,6 +5,9 @@ use std::sync::Arc;
 
 use sandpiper_engine::change::ChangeId;
 use sandpiper_engine::fault::Fault;
+use sandpiper_engine::scope::SystemName;
+use sandpiper_engine::store::{Store, StoreError};
+use sandpiper_runtime::target::Target;
 
 use super::{Opened, Sandpiper};
 use crate::run::ready::Ready;
@@ -33,6 +36,32 @@ impl Sandpiper {
         }
         let targets = targets.into_iter().map(|(name, target)| Awaited::Target(name, target));
         self.waiting(opened.patience).until_up(targets.collect()).await
+    }
+
+    /// Waits for one target system, from now on.
+    pub(crate) async fn await_target(
+        &self,
+        name: &SystemName,
+        target: &Arc<dyn Target>,
+    ) -> Result<(), Fault> {
+        let patience = Patience::new(self.wait);
+        if patience.is_none() {
+            return Ok(());
+        }
+        self.waiting(patience).until_up(vec![Awaited::Target(name.clone(), target.clone())]).await
+    }
+
+    /// The audit store, once it is up.
+    pub(crate) async fn store_that_is_up(&self) -> Result<Arc<dyn Store>, Fault> {
+        let systems = self.systems_of(&self.config)?;
+        match systems.store().states(&self.scope()).await {
+            Err(StoreError::Unreachable(_)) if !self.wait.is_zero() => {
+                self.await_store(&systems, Patience::new(self.wait)).await?;
+            }
+            Err(error) => return Err(error.into()),
+            Ok(_) => {}
+        }
+        Ok(systems.store().clone())
     }
 
     fn waiting(&self, patience: Patience) -> Waiting<'_> {

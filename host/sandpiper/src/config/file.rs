@@ -6,14 +6,13 @@ use std::sync::Arc;
 
 use sandpiper_engine::fault::{Place, Problem, Severity};
 use sandpiper_engine::policy::Policies;
-use sandpiper_engine::suggest::nearest;
 
 use super::context::{Context, Environment, Variable};
 use super::reader::Settings;
 use super::stages::{DEFAULT_SOURCES, StageConfig, pipeline, policy};
 use super::systems::{DEFAULT_STORE, StoreConfig, store, systems};
 use super::tenants::{NamedTenant, named, tenants, variables};
-use super::{Config, Limits, LockSettings, PluginFile, limits, names};
+use super::{Config, Limits, LockSettings, PluginFile, limits, names, unknown_tenant};
 use crate::secrets::Secrets;
 use crate::yaml::{self, Document, Fields, Node, Reader};
 
@@ -259,7 +258,7 @@ impl ConfigFile {
         tenant: Option<&str>,
     ) -> Result<Config, Vec<Problem>> {
         let mut reader = Reader::new(document);
-        let named = named(&mut reader, &document.root);
+        let named = named(&mut reader, &document.root, &self.folder);
         check_tenant(&mut reader, &named, tenant);
         let overrides = &self.overrides.variables;
         context.variables = variables(document, &context, &mut reader, &named, overrides, tenant);
@@ -348,7 +347,7 @@ impl ConfigFile {
         config.plugins = self.plugin_files(settings, fields, "plugins");
         config.languages = self.plugin_files(settings, fields, "languages");
         if let Some(node) = fields.get("tenants") {
-            config.tenants = tenants(settings, node, named, systems);
+            config.tenants = tenants(settings, node, named, systems, &config.systems);
         }
         if let Some(count) = settings.count(fields, "parallel-tenants", 10_000) {
             config.parallel_tenants = usize::try_from(count).unwrap_or(config.parallel_tenants);
@@ -418,12 +417,13 @@ fn check_tenant(reader: &mut Reader<'_>, named: &[NamedTenant<'_>], tenant: Opti
     if named.is_empty() || named.iter().any(|known| known.name == tenant) {
         return;
     }
-    let names = named.iter().map(|known| known.name);
-    let help = match nearest(tenant, names) {
-        Some(meant) => format!("did you mean `{meant}`?"),
-        None => "name one of `tenants`".to_owned(),
+    let fault = unknown_tenant(tenant, named.iter().map(|known| known.name.as_str()));
+    let entries = match &reader.document.root.value {
+        yaml::Value::Mapping(entries) => entries.as_slice(),
+        _ => &[],
     };
-    reader.problem_of("config::not-found", 0, format!("there is no tenant `{tenant}`"), help);
+    let at = entries.iter().find(|entry| &*entry.key == "tenants").map_or(0, |entry| entry.key_at);
+    reader.problem_of("config::not-found", at, fault.message, fault.help.unwrap_or_default());
 }
 
 fn folder_name(folder: &Path) -> String {

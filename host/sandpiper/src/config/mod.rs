@@ -35,6 +35,7 @@ pub use stages::StageConfig;
 pub(crate) use stages::unknown_names;
 pub use systems::{Auth, StoreConfig, SystemConfig, SystemKind, system_of_url};
 pub use tenants::Tenants;
+pub(crate) use tenants::{NAMES_HELP, check_name};
 pub use units::{duration, size};
 
 /// A configuration with all references replaced.
@@ -148,6 +149,15 @@ impl Config {
     pub fn holds(&self, condition: &Condition) -> bool {
         condition.holds(&|name| self.name_value(name))
     }
+}
+
+/// No tenant has this name.
+pub(crate) fn unknown_tenant<'a>(name: &str, tenants: impl Iterator<Item = &'a str>) -> Fault {
+    let help = match nearest(name, tenants) {
+        Some(nearest) => format!("did you mean `{nearest}`?"),
+        None => "name one of `tenants`".to_owned(),
+    };
+    Fault::usage(format!("there is no tenant `{name}`")).with_help(help)
 }
 
 /// No stage has this name.

@@ -36,9 +36,12 @@ pub(super) fn check<'d>(
         let place = stage.place.clone().unwrap_or_else(|| key("pipeline"));
         names.push(("stage", stage.name.as_str(), place));
     }
-    names.extend(named.iter().map(|tenant| ("tenant", tenant.name, document.place(tenant.at))));
+    // Where one is chosen, the others were looked at before.
+    let chosen = config.tenant.as_deref();
+    let tenants = named.iter().filter(|tenant| chosen.is_none_or(|chosen| chosen == tenant.name));
+    names.extend(tenants.map(|tenant| ("tenant", tenant.name.as_str(), document.place(tenant.at))));
     // One that a query found.
-    let found = config.tenant.as_deref().filter(|_| named.is_empty());
+    let found = chosen.filter(|_| named.is_empty());
     names.extend(found.map(|tenant| ("tenant", tenant, key("tenants"))));
     settings
         .yaml

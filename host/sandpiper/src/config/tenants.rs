@@ -1,6 +1,7 @@
 //! `tenants:` and `variables:`: for whom the pipeline runs, and what differs between them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::path::Path;
 
 use sandpiper_engine::fault::Place;
 use sandpiper_engine::scope::SystemName;
@@ -8,6 +9,7 @@ use sandpiper_engine::suggest::nearest;
 
 use super::context::{Context, Expansion, Variable, awaited};
 use super::reader::Settings;
+use super::systems::{SystemConfig, SystemKind};
 use crate::yaml::{Document, Node, Reader, Spelling, Value, offset_in_file};
 
 /// For whom the pipeline runs.
@@ -29,20 +31,87 @@ pub enum Tenants {
     },
 }
 
-/// A tenant of the file, with the node of its variables.
+/// The largest file of names that is read.
+const MAX_FILE: u64 = 16 << 20;
+
+/// A tenant of the configuration, with the node of its variables.
 pub(super) struct NamedTenant<'d> {
-    pub(super) name: &'d str,
+    pub(super) name: String,
     /// Where it stands.
     pub(super) at: usize,
     variables: Option<&'d Node>,
 }
 
-/// The tenants of a list; each wrong one is a problem.
-pub(super) fn named<'d>(reader: &mut Reader<'d>, root: &'d Node) -> Vec<NamedTenant<'d>> {
-    let Some(Value::Sequence(items)) = child_value(root, "tenants") else {
-        return Vec::new();
+/// What a name from outside of the configuration has to be like: it becomes a part of addresses and of statements.
+///
+/// # Errors
+///
+/// What is wrong with it, in words that follow the name.
+pub(crate) fn check_name(name: &str) -> Result<(), String> {
+    if name.is_empty() || name.chars().count() > 100 {
+        return Err("has not 1 to 100 characters".to_owned());
+    }
+    let wrong = |character: &char| !(character.is_alphanumeric() || "_-.".contains(*character));
+    if let Some(wrong) = name.chars().find(wrong) {
+        return Err(format!("holds `{}`", wrong.escape_debug()));
+    }
+    if name.starts_with(['-', '.']) {
+        return Err("begins with neither a letter, a digit nor `_`".to_owned());
+    }
+    Ok(())
+}
+
+/// What [`check_name`] asks for, as help.
+pub(crate) const NAMES_HELP: &str =
+    "a tenant's name has 1 to 100 letters, digits, `_`, `-` and `.`, and does not begin with `-` or `.`";
+
+/// The tenants of a list, or of a file of names; each wrong one is a problem.
+pub(super) fn named<'d>(reader: &mut Reader<'d>, root: &'d Node, folder: &Path) -> Vec<NamedTenant<'d>> {
+    match child_value(root, "tenants") {
+        Some(Value::Sequence(items)) => of_list(reader, items),
+        Some(Value::Mapping(entries)) => {
+            let file = entries.iter().find(|entry| &*entry.key == "file").map(|entry| &entry.value);
+            file.map(|node| of_file(reader, node, folder)).unwrap_or_default()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// A file with a name in each line; lines that are empty or begin with `#` do not count.
+fn of_file<'d>(reader: &mut Reader<'d>, node: &'d Node, folder: &Path) -> Vec<NamedTenant<'d>> {
+    let Some(file) = reader.text(node, "`file` of `tenants`") else { return Vec::new() };
+    let path = folder.join(file);
+    let read = match std::fs::metadata(&path) {
+        Ok(found) if found.len() > MAX_FILE => Err("it is larger than 16 MiB".to_owned()),
+        _ => std::fs::read_to_string(&path).map_err(|error| error.to_string()),
     };
-    let mut tenants: Vec<NamedTenant<'d>> = Vec::new();
+    let text = match read {
+        Ok(text) => text,
+        Err(why) => {
+            let message = format!("the file `{file}` of the tenants cannot be read: {why}");
+            let help = "write a name in each line; the path is relative to the configuration";
+            reader.problem_of("config::not-found", node.at, message, help);
+            return Vec::new();
+        }
+    };
+    let (mut tenants, mut seen) = (Vec::new(), HashSet::new());
+    let lines = text.strip_prefix('\u{feff}').unwrap_or(&text).lines().map(str::trim);
+    for (number, name) in (1..).zip(lines).filter(|(_, line)| !line.is_empty() && !line.starts_with('#')) {
+        let twice = || Err("stands there twice".to_owned());
+        match check_name(name).and_then(|()| if seen.insert(name) { Ok(()) } else { twice() }) {
+            Ok(()) => tenants.push(NamedTenant { name: name.to_owned(), at: node.at, variables: None }),
+            Err(why) => {
+                let message =
+                    format!("line {number} of `{file}`: the tenant `{}` {why}", name.escape_debug());
+                reader.problem(node.at, message, NAMES_HELP);
+            }
+        }
+    }
+    tenants
+}
+
+fn of_list<'d>(reader: &mut Reader<'d>, items: &'d [Node]) -> Vec<NamedTenant<'d>> {
+    let (mut tenants, mut seen) = (Vec::new(), HashSet::new());
     for item in items {
         let (name_node, variables) = match &item.value {
             Value::Mapping(_) => {
@@ -71,14 +140,14 @@ pub(super) fn named<'d>(reader: &mut Reader<'d>, root: &'d Node) -> Vec<NamedTen
                 "this is no name of a tenant",
                 "write 1 to 255 characters, in one line",
             );
-        } else if tenants.iter().any(|tenant| tenant.name == name) {
+        } else if !seen.insert(name) {
             reader.problem(
                 name_node.at,
                 format!("the tenant `{name}` stands there twice"),
                 "keep one of the two",
             );
         } else {
-            tenants.push(NamedTenant { name, at: name_node.at, variables });
+            tenants.push(NamedTenant { name: name.to_owned(), at: name_node.at, variables });
         }
     }
     tenants
@@ -91,40 +160,66 @@ fn child_value<'d>(root: &'d Node, key: &str) -> Option<&'d Value> {
     entries.iter().find(|entry| &*entry.key == key).map(|entry| &entry.value.value)
 }
 
-/// Reads `tenants:` as a whole, with the list of names read before.
+/// Reads `tenants:` as a whole, with the names read before.
 pub(super) fn tenants<'d>(
     settings: &mut Settings<'d>,
     node: &'d Node,
     named: &[NamedTenant<'d>],
-    systems: &[&str],
+    names: &[&str],
+    systems: &[SystemConfig],
 ) -> Tenants {
+    let named = || Tenants::Named(named.iter().map(|tenant| tenant.name.clone()).collect());
     match &node.value {
-        Value::Sequence(_) => Tenants::Named(named.iter().map(|tenant| tenant.name.to_owned()).collect()),
-        Value::Mapping(_) => query(settings, node, systems).unwrap_or_default(),
+        Value::Sequence(_) => named(),
+        Value::Mapping(entries) if entries.iter().any(|entry| &*entry.key == "file") => {
+            // Nothing else may stand beside it.
+            settings.mapping(node, "`tenants`", &["file"]).map(|_| named()).unwrap_or_default()
+        }
+        Value::Mapping(_) => query(settings, node, names, systems).unwrap_or_default(),
         Value::Scalar(_) => {
             let message = format!("`tenants` is {}, but a list is expected", node.kind());
             settings.problem(
                 node.at,
                 message,
-                "write `[acme, globex]`, or `{ query: .., target-system: .. }`",
+                "write `[acme, globex]`, `{ file: .. }`, or `{ query: .., target-system: .. }`",
             );
             Tenants::None
         }
     }
 }
 
-fn query<'d>(settings: &mut Settings<'d>, node: &'d Node, systems: &[&str]) -> Option<Tenants> {
+fn query<'d>(
+    settings: &mut Settings<'d>,
+    node: &'d Node,
+    names: &[&str],
+    systems: &[SystemConfig],
+) -> Option<Tenants> {
     let fields = settings.mapping(node, "`tenants`", &["query", "target-system"])?;
     let query = settings.required_text(&fields, "query", "SELECT name FROM tenants");
     let system_node = settings.required(&fields, "target-system", "orders-db")?;
     let system = settings.text(system_node, "`target-system`")?;
-    if !systems.contains(&system.as_str()) {
-        let help = match nearest(&system, systems.iter().copied()) {
+    if !names.contains(&system.as_str()) {
+        let help = match nearest(&system, names.iter().copied()) {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => "name one of `target-systems`".to_owned(),
         };
         let message = format!("`{system}` is no target system");
         settings.yaml.problem_of("config::not-found", system_node.at, message, help);
+        return None;
+    }
+    let asked = systems.iter().find(|known| known.name.as_str() == system);
+    let why = match asked {
+        Some(asked) if asked.awaits_tenant => Some("its address holds what only a tenant has"),
+        Some(asked) if matches!(asked.kind, SystemKind::Http { .. }) => Some("it is an API"),
+        _ => None,
+    };
+    if let Some(why) = why {
+        let message = format!("the tenants cannot be asked of `{system}`: {why}");
+        settings.problem(
+            system_node.at,
+            message,
+            "name a database that is there before the tenants are known",
+        );
         return None;
     }
     let place = settings.yaml.document.place(node.at);
@@ -156,7 +251,7 @@ pub(super) fn variables<'d>(
             other.variables.and_then(|node| reader.entries(node, "`variables`")).unwrap_or_default();
         if tenant.is_none() {
             awaits.extend(entries.iter().map(|entry| entry.key.to_string()));
-        } else if tenant == Some(other.name) {
+        } else if tenant == Some(other.name.as_str()) {
             definitions.extend(entries.iter().map(|entry| (&*entry.key, &entry.value)));
         }
     }
