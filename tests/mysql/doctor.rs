@@ -128,6 +128,18 @@ fn an_account_of_changes_that_may_write_the_audit_is_found() {
     let outcome = project.json("doctor").exits(0);
     let message = check(&outcome, "target.target.audit")["message"].clone();
     assert!(message.as_str().unwrap().contains("may not write to it"), "{outcome}");
+    // By a role, for one table, or for one column.
+    let role = format!("reach_{name}");
+    store.rows(&format!(
+        "CREATE ROLE {role}; GRANT {role} TO {account}@'%'; SET DEFAULT ROLE {role} FOR {account}@'%'"
+    ));
+    for right in ["TRIGGER ON *", "ALTER ON sandpiper_chain", "UPDATE (body) ON sandpiper_entry"] {
+        store.rows(&format!("GRANT {right} TO {role}"));
+        found(&project.json("doctor").exits(7), "target.target.audit", "bad", "alter its tables", help);
+        store.rows(&format!("REVOKE {right} FROM {role}"));
+    }
+    store.rows(&format!("DROP ROLE {role}"));
+    project.json("doctor").exits(0);
     // Nor those in another database of the server.
     let elsewhere = url.replace(&format!("/{name}"), &format!("/{}", other.name));
     project.write("sandpiper.yaml", configuration(&audit, &elsewhere));

@@ -8,7 +8,7 @@ use super::client::Client;
 use super::database::Database;
 use super::errors::Failure;
 use super::marks::quoted;
-use super::{chain, lease, rights, schema};
+use super::{chain, grants, lease, rights, schema};
 use crate::Role;
 use crate::servers::cells::Cells;
 use crate::servers::diagnosis::{self, Table, reached, unreachable, unread};
@@ -199,10 +199,12 @@ async fn audit(client: &mut Client, role: Role, database: &Database) -> Result<F
     }
     let user = &database.address().user;
     let (mut is_kept, mut others) = (false, Vec::new());
+    let granted = grants::altering(client).await?;
     for row in &client.one(AUDITS, Vec::new()).await?.rows {
-        let (place, is_own) = (quoted(row.text(0)?), row.flag(1)?);
+        let (name, is_own) = (row.text(0)?, row.flag(1)?);
+        let place = quoted(name);
         is_kept |= is_own;
-        let mut is_writable = is_own && rights::may_alter(client).await?;
+        let mut is_writable = grants::reach(client, &granted, name, &AUDIT).await?;
         for table in AUDIT {
             is_writable = is_writable || rights::may_write(client, &format!("{place}.{table}")).await?;
         }

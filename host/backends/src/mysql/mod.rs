@@ -16,6 +16,7 @@ mod cursor;
 mod database;
 mod diagnosis;
 mod errors;
+mod grants;
 mod guard;
 mod lease;
 mod marks;

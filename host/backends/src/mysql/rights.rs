@@ -7,13 +7,6 @@ use super::client::Client;
 use super::database::Database;
 use super::errors::{Failure, number};
 
-/// What changes rows that are there, and so what was recorded, though nobody may write to them.
-const ALTERING: &str = "
-    SELECT privilege_type FROM information_schema.user_privileges
-        WHERE grantee = ? AND privilege_type IN ('ALTER', 'DROP', 'TRIGGER')
-    UNION SELECT privilege_type FROM information_schema.schema_privileges
-        WHERE grantee = ? AND privilege_type IN ('ALTER', 'DROP', 'TRIGGER') AND DATABASE() LIKE table_schema";
-
 /// Says what has to be granted, after what the server said.
 pub(crate) async fn missing(database: &Database, said: &str) -> String {
     format!("{said}; {}", needed(database).await)
@@ -82,14 +75,6 @@ pub(crate) async fn may_write(client: &mut Client, table: &str) -> Result<bool, 
         }
     }
     Ok(false)
-}
-
-/// Whether the account may alter or drop the tables of its database, as far as the server tells without roles.
-pub(crate) async fn may_alter(client: &mut Client) -> Result<bool, Failure> {
-    let Some((user, host)) = account(client).await? else { return Ok(false) };
-    let grantee = format!("'{user}'@'{host}'");
-    let given = client.one(ALTERING, vec![grantee.as_str().into(), grantee.as_str().into()]).await?;
-    Ok(!given.rows.is_empty())
 }
 
 /// The statements that a right to write is needed for. That is looked at before what they say.
