@@ -243,8 +243,8 @@ fn blocked(planned: &Planned) -> Fault {
     Fault::new("plan::blocked", Blame::Change, format!("change `{id}` needs a person: {}", planned.reason))
         .with_effect(Effect::Unknown)
         .with_help(format!(
-            "see `sandpiper issue show {id}`; look at `{}`, then run `sandpiper issue resolve {id} --applied` or \
-             `--rolled-back`, with `--reason`",
+            "`sandpiper issue show {id}` tells how far it is, and what to say after a look at `{}`: `sandpiper issue resolve \
+             {id} --applied`, `--rolled-back` or `--resume`, with `--reason`",
             planned.change.target_system,
         ))
 }

@@ -52,10 +52,10 @@ impl Preparing<'_> {
         let shown = item.file.shown.as_str();
         if is_untouched(change, shown.rsplit('.').next().unwrap_or_default()) {
             let message =
-                format!("change `{}` is still as `sandpiper new` made it: it does nothing", change.id);
+                format!("change `{}` does nothing, as one that `sandpiper new` has just made", change.id);
             let problem = Problem::error("change::syntax", message).at(Place::file(shown));
             return Err(vec![
-                problem.help("write into the file what applies it; or remove the file, if it is not needed"),
+                problem.help("write into the file what applies it; or a comment that says why it does nothing; or remove the file"),
             ]);
         }
         self.for_part(change, item, Part::Apply, None).await
