@@ -22,7 +22,8 @@ impl Runtime {
     pub async fn describe_change(&self, component: &Component) -> Result<ChangeInfo, Fault> {
         let setting = match component.kind() {
             Kind::Change => None,
-            Kind::Template | Kind::Language => Some("templates"),
+            Kind::Template => Some("templates"),
+            Kind::Language => Some("languages"),
         };
         if let Some(setting) = setting {
             let message = format!("it is a {} plugin, not a change", component.kind().as_str());
