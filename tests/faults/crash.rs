@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::scene::Scene;
 use sandpiper_tests::{Outcome, Project, Running, binary_with_crash_points, environment, words};
 
 /// What a process does at a point.
@@ -31,6 +32,27 @@ pub(crate) fn start(project: &Project, line: &str, point: &str, signal: Signal) 
 /// The same, to its end.
 pub(crate) fn run(project: &Project, line: &str, point: &str, signal: Signal) -> Outcome {
     start(project, line, point, signal).wait()
+}
+
+/// The same in a new scene, and in another one if the run ended as if nothing had happened: stages beside each other
+/// pass their points in another order each time, and a busy machine may tell a process too late that it is to stop.
+pub(crate) fn disturbed(
+    scene: &(dyn Fn() -> Scene + Sync),
+    line: &str,
+    point: &str,
+    signal: Signal,
+) -> (Scene, Outcome) {
+    const TRIES: usize = 5;
+    for _ in 1..TRIES {
+        let project = scene();
+        let outcome = run(&project, line, point, signal);
+        if outcome.code != 0 {
+            return (project, outcome);
+        }
+    }
+    let project = scene();
+    let outcome = run(&project, line, point, signal);
+    (project, outcome)
 }
 
 /// The points that a line passes, in their order, and what came of it.

@@ -2,7 +2,7 @@
 //!
 //! A run is made once to see which points there are; so whatever is new in a run is covered as soon as it is there.
 
-use crate::crash::{Signal, each, points, run};
+use crate::crash::{Signal, disturbed, each, points, run};
 use crate::recover::{assert_free, recover};
 use crate::scene::Scene;
 use crate::stories::{COMPONENTS, FAILING, SMALL, Story, TRANSACTIONAL, WITHOUT_TRANSACTION};
@@ -34,8 +34,8 @@ fn killed_everywhere(stories: &[Story]) {
 
 pub(crate) fn killed_at(story: &Story, points: &[String]) {
     each(story.name, points, |point| {
-        let project = (story.project)();
-        run(&project, story.line, point, Signal::Kill).exits(-9);
+        let (project, outcome) = disturbed(&story.project, story.line, point, Signal::Kill);
+        outcome.exits(-9);
         recover(story, &project);
     });
 }
@@ -152,8 +152,7 @@ fn terminated_everywhere(story: &Story) {
 /// The same at these points.
 pub(crate) fn terminated_at(story: &Story, points: &[String]) {
     each(story.name, points, |point| {
-        let project = (story.project)();
-        let outcome = run(&project, story.line, point, Signal::Terminate);
+        let (project, outcome) = disturbed(&story.project, story.line, point, Signal::Terminate);
         let entries = project.json("audit list").exits(0).at("/entries");
         for entry in entries.as_array().unwrap() {
             assert_ne!(entry["state"], "started", "its end is not recorded: {entry:#}\n{outcome}");

@@ -3,7 +3,7 @@
 
 use sandpiper_tests::{MARKED, Project, SHARED};
 
-use crate::crash::{Signal, each, points, run};
+use crate::crash::{Signal, disturbed, each, points, run};
 use crate::recover::assert_free;
 use crate::scene::Scene;
 
@@ -119,8 +119,7 @@ pub(crate) fn all(applied: &(dyn Fn() -> Scene + Sync)) -> Vec<String> {
 /// An undo that is told to stop at these points.
 pub(crate) fn terminated_at(what: &str, applied: &(dyn Fn() -> Scene + Sync), points: &[String]) {
     each(what, points, |point| {
-        let project = applied();
-        let outcome = run(&project, UNDO, point, Signal::Terminate);
+        let (project, outcome) = disturbed(applied, UNDO, point, Signal::Terminate);
         assert!([-15, 143, 4].contains(&outcome.code), "told to stop:\n{outcome}");
         assert_ne!(state(&project), "undoing", "its end is not recorded:\n{outcome}");
         assert_free(&project);
