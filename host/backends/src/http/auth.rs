@@ -134,21 +134,9 @@ impl Auth {
     }
 }
 
-/// Where a token is asked for: the folder as a base URL, and the last part of its path below it.
+/// Where a token is asked for: the folder as a base URL, and path and query.
 pub(crate) fn token_address(url: &str) -> Result<(BaseUrl, String), String> {
-    let wrong = |why: String| format!("`token-url`: {why}");
-    let (address, query) = match url.split_once('?') {
-        Some((address, query)) => (address, Some(query)),
-        None => (url, None),
-    };
-    let scheme = address.find("://").map_or(0, |at| at + 3);
-    let slash = address.get(scheme..).and_then(|rest| rest.rfind('/')).map(|at| scheme + at);
-    let (folder, last) = slash.map_or((address, ""), |at| address.split_at(at));
-    let base = BaseUrl::parse(folder).map_err(wrong)?;
-    let last = last.strip_prefix('/').unwrap_or(last);
-    let path = query.map_or_else(|| last.to_owned(), |query| format!("{last}?{query}"));
-    let joined = base.join(&path, &[]).map_err(wrong)?;
-    Ok((base, joined))
+    BaseUrl::with_target(url).map_err(|why| format!("`token-url`: {why}"))
 }
 
 /// `Authorization: Bearer ..`.

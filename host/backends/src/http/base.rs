@@ -54,6 +54,23 @@ impl BaseUrl {
         Ok(Self { is_encrypted, host, port, path })
     }
 
+    /// Reads an address that may end with a query: the folder of its path as a base URL, and path and query as they are
+    /// sent.
+    pub(crate) fn with_target(url: &str) -> Result<(Self, String), String> {
+        let (address, query) = match url.split_once('?') {
+            Some((address, query)) => (address, Some(query)),
+            None => (url, None),
+        };
+        let scheme = address.find("://").map_or(0, |at| at + 3);
+        let slash = address.get(scheme..).and_then(|rest| rest.rfind('/')).map(|at| scheme + at);
+        let (folder, last) = slash.map_or((address, ""), |at| address.split_at(at));
+        let base = Self::parse(folder)?;
+        let last = last.strip_prefix('/').unwrap_or(last);
+        let path = query.map_or_else(|| last.to_owned(), |query| format!("{last}?{query}"));
+        let target = base.join(&path, &[])?;
+        Ok((base, target))
+    }
+
     /// The path and query of a request below it, as they are sent. A path may begin with one `/`, which is that of the
     /// base URL; names and values of `query` are encoded here.
     ///

@@ -59,13 +59,15 @@ pub(crate) struct Answer {
 /// How connections are made.
 pub(crate) struct Wire {
     settings: Settings,
+    /// How to name the root of a certificate that is not trusted.
+    untrusted: &'static str,
     /// Made for the first encrypted one.
     tls: OnceLock<Result<Arc<ClientConfig>, String>>,
 }
 
 impl Wire {
-    pub(crate) fn new(settings: Settings) -> Self {
-        Self { settings, tls: OnceLock::new() }
+    pub(crate) fn new(settings: Settings, untrusted: &'static str) -> Self {
+        Self { settings, untrusted, tls: OnceLock::new() }
     }
 
     /// Connects to the host of a base URL, and to no other.
@@ -90,9 +92,17 @@ impl Wire {
         let name = ServerName::try_from(base.host().to_owned())
             .map_err(|_| Broken::Refused("its host is no name that a certificate can be for".to_owned()))?;
         let stream = TlsConnector::from(configuration.clone()).connect(name, socket).await;
-        let stream = stream.map_err(|error| Broken::Refused(tls::explained(&error)))?;
+        let stream = stream.map_err(|error| Broken::Refused(tls::explained(&error, self.untrusted)))?;
         Connection::begin(Box::new(stream)).await
     }
+}
+
+/// How much of the body of an answer is taken.
+#[derive(Clone, Copy)]
+struct Room {
+    bytes: usize,
+    /// Whether the beginning of a longer one is enough.
+    takes_beginning: bool,
 }
 
 /// A connection to an API.
@@ -131,13 +141,32 @@ impl Connection {
         max_body: usize,
         until: Instant,
     ) -> Result<Answer, Broken> {
+        self.exchanged(request, Room { bytes: max_body, takes_beginning: false }, until).await
+    }
+
+    /// The same where the beginning of a long answer is enough; the connection is not used again then.
+    pub(crate) async fn exchange_briefly(
+        &mut self,
+        request: Request<Full<Bytes>>,
+        bytes: usize,
+        until: Instant,
+    ) -> Result<Answer, Broken> {
+        self.exchanged(request, Room { bytes, takes_beginning: true }, until).await
+    }
+
+    async fn exchanged(
+        &mut self,
+        request: Request<Full<Bytes>>,
+        room: Room,
+        until: Instant,
+    ) -> Result<Answer, Broken> {
         self.has_written.store(false, Ordering::Release);
         let answered = async {
             if let Err(error) = self.sender.ready().await {
                 return Err(self.broken(&error));
             }
             let response = self.sender.send_request(request).await.map_err(|error| self.broken(&error))?;
-            self.read(response, max_body).await
+            self.read(response, room).await
         };
         let answer = match tokio::time::timeout_at(until.into(), answered).await {
             Ok(answer) => answer,
@@ -150,21 +179,26 @@ impl Connection {
         answer
     }
 
-    async fn read(&self, response: Response<Incoming>, max_body: usize) -> Result<Answer, Broken> {
+    async fn read(&self, response: Response<Incoming>, room: Room) -> Result<Answer, Broken> {
         let too_long = || Broken::TooLong(String::new());
         let (head, mut incoming) = response.into_parts();
         let announced = hyper::body::Body::size_hint(&incoming).lower();
-        if usize::try_from(announced).unwrap_or(usize::MAX) > max_body {
+        if usize::try_from(announced).unwrap_or(usize::MAX) > room.bytes && !room.takes_beginning {
             return Err(too_long());
         }
         let mut body = Vec::new();
         while let Some(frame) = incoming.frame().await {
             let frame = frame.map_err(|error| self.broken(&error))?;
             let Some(data) = frame.data_ref() else { continue };
-            if body.len().saturating_add(data.len()) > max_body {
-                return Err(too_long());
+            let left = room.bytes.saturating_sub(body.len());
+            match data.get(..left) {
+                Some(beginning) if data.len() > left && room.takes_beginning => {
+                    body.extend_from_slice(beginning);
+                    break;
+                }
+                Some(_) if data.len() > left => return Err(too_long()),
+                _ => body.extend_from_slice(data),
             }
-            body.extend_from_slice(data);
         }
         Ok(Answer { status: head.status.as_u16(), headers: head.headers, body })
     }

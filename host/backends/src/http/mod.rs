@@ -10,6 +10,7 @@
 
 mod auth;
 mod base;
+mod client;
 mod connection;
 mod exchange;
 mod headers;
@@ -25,5 +26,6 @@ mod tls;
 
 pub use auth::Auth;
 pub use base::BaseUrl;
+pub use client::{Address, Client, Reply, Unanswered};
 pub use settings::Settings;
 pub use target::{Apis, HttpTarget};

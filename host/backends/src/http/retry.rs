@@ -19,13 +19,17 @@ pub(crate) fn is_for_now(status: u16) -> bool {
 
 /// How long to wait before a repetition, counted from 0; none when the API asks for more than anyone waits.
 pub(crate) fn wait(repetition: u32, answer: Option<&HeaderMap>) -> Option<Duration> {
-    let asked = answer.and_then(|headers| headers.get(RETRY_AFTER)).and_then(|value| value.to_str().ok());
     let own = FIRST_WAIT * 2u32.saturating_pow(repetition.min(6));
-    match asked.and_then(after) {
+    match answer.and_then(asked) {
         Some(asked) if asked > MAX_WAIT => None,
         Some(asked) => Some(asked.max(own)),
         None => Some(own),
     }
+}
+
+/// How long an answer asks to wait.
+pub(crate) fn asked(headers: &HeaderMap) -> Option<Duration> {
+    after(headers.get(RETRY_AFTER)?.to_str().ok()?)
 }
 
 /// `Retry-After`: a number of seconds, or a date.
@@ -42,7 +46,7 @@ fn after(text: &str) -> Option<Duration> {
 mod tests {
     use super::*;
 
-    fn asked(text: &str) -> HeaderMap {
+    fn answer(text: &str) -> HeaderMap {
         HeaderMap::from_iter([(RETRY_AFTER, text.parse().unwrap())])
     }
 
@@ -50,11 +54,11 @@ mod tests {
     fn an_api_may_ask_for_patience_but_not_for_ever() {
         assert_eq!(wait(0, None), Some(FIRST_WAIT));
         assert_eq!(wait(2, None), Some(FIRST_WAIT * 4));
-        assert_eq!(wait(0, Some(&asked("3"))), Some(Duration::from_secs(3)));
-        assert_eq!(wait(0, Some(&asked("0"))), Some(FIRST_WAIT));
-        assert_eq!(wait(0, Some(&asked("31"))), None);
-        assert_eq!(wait(0, Some(&asked("Wed, 21 Oct 2015 07:28:00 GMT"))), Some(FIRST_WAIT));
-        assert_eq!(wait(0, Some(&asked("Wed, 21 Oct 2099 07:28:00 GMT"))), None);
-        assert_eq!(wait(0, Some(&asked("soon"))), Some(FIRST_WAIT));
+        assert_eq!(wait(0, Some(&answer("3"))), Some(Duration::from_secs(3)));
+        assert_eq!(wait(0, Some(&answer("0"))), Some(FIRST_WAIT));
+        assert_eq!(wait(0, Some(&answer("31"))), None);
+        assert_eq!(wait(0, Some(&answer("Wed, 21 Oct 2015 07:28:00 GMT"))), Some(FIRST_WAIT));
+        assert_eq!(wait(0, Some(&answer("Wed, 21 Oct 2099 07:28:00 GMT"))), None);
+        assert_eq!(wait(0, Some(&answer("soon"))), Some(FIRST_WAIT));
     }
 }

@@ -17,6 +17,9 @@ use super::session::{HttpSession, no_transaction};
 use super::settings::Settings;
 use crate::network::Network;
 
+/// How to name the root of an API's certificate.
+const UNTRUSTED: &str = "name the root with `sslrootcert` under `settings`";
+
 /// The APIs that a process works with: they share one thread that waits for the network.
 #[derive(Default)]
 pub struct Apis {
@@ -42,7 +45,7 @@ impl Apis {
         tell: impl Fn(&str) + Send + Sync + 'static,
     ) -> HttpTarget {
         auth.iter().flat_map(Auth::derived_secrets).for_each(|secret| tell(&secret));
-        let (wire, tell): (_, Box<Tell>) = (Wire::new(settings.clone()), Box::new(tell));
+        let (wire, tell): (_, Box<Tell>) = (Wire::new(settings.clone(), UNTRUSTED), Box::new(tell));
         let api = Api { base, auth, settings, wire, deadline, tell, token: Mutex::default() };
         HttpTarget { name, api: Arc::new(api), network: self.network.clone() }
     }

@@ -33,13 +33,11 @@ pub(crate) fn configuration(settings: &Settings) -> Result<ClientConfig, String>
     Ok(configuration)
 }
 
-/// Why a connection could not be encrypted.
-pub(crate) fn explained(error: &std::io::Error) -> String {
+/// Why a connection could not be encrypted; `untrusted` says how to name a root.
+pub(crate) fn explained(error: &std::io::Error, untrusted: &str) -> String {
     match error.get_ref().and_then(|error| error.downcast_ref::<Error>()) {
         Some(Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
-            "the server's certificate leads to no root that is trusted: name the root with `sslrootcert` under \
-             `settings`"
-                .to_owned()
+            format!("the server's certificate leads to no root that is trusted: {untrusted}")
         }
         Some(Error::InvalidCertificate(CertificateError::NotValidForNameContext { presented, .. })) => {
             format!("the server's certificate is for {}, not for the host of the URL", presented.join(", "))
