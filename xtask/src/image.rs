@@ -28,8 +28,7 @@ pub(crate) fn run() -> Result<()> {
         run_command(cargo(&[
             "build",
             "--locked",
-            "--profile",
-            "image",
+            "--release",
             "--target",
             TRIPLE,
             "--package",
@@ -59,7 +58,7 @@ fn build(folder: &Path) -> Result<()> {
     }
     let context = folder.join("context");
     fs::create_dir_all(&context)?;
-    let binary = target().join(TRIPLE).join("image/sandpiper");
+    let binary = target().join(TRIPLE).join("release/sandpiper");
     fs::copy(&binary, context.join("sandpiper")).context("the binary could not be copied")?;
     fs::copy(ROOTS, context.join("ca-certificates.crt")).context("the roots could not be copied")?;
     let tag = "localhost/sandpiper:latest";
@@ -69,8 +68,13 @@ fn build(folder: &Path) -> Result<()> {
         folder,
         &["build", "--format", "oci", "--timestamp", "0", "--file", &file, "--tag", tag, &context],
     )?;
-    buildah(folder, &["push", tag, &format!("oci:{}:latest", folder.join("layout").display())])?;
-    buildah(folder, &["push", tag, &format!("oci-archive:{}:{tag}", folder.join("image.tar").display())])
+    for place in [
+        format!("oci:{}:latest", folder.join("layout").display()),
+        format!("oci-archive:{}:{tag}", folder.join("image.tar").display()),
+    ] {
+        buildah(folder, &["push", "--compression-format", "gzip", "--compression-level", "9", tag, &place])?;
+    }
+    Ok(())
 }
 
 /// With a storage of its own, which needs no rights and no kernel module.
