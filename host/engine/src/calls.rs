@@ -77,19 +77,24 @@ pub struct Calls {
 }
 
 impl Calls {
-    /// Gives a call its number, and records it while there is room.
-    pub fn push(&mut self, call: RecordedCall) {
+    /// Gives a call its number, and records it while there is room; gives what is recorded.
+    pub fn push(&mut self, call: RecordedCall) -> Option<RecordedCall> {
         self.made += 1;
         if self.cut || self.made > MOST_CALLS {
             self.cut = true;
-            return;
+            return None;
         }
-        match serde_json::to_string(&RecordedCall { number: self.made, ..call }) {
+        let call = RecordedCall { number: self.made, ..call };
+        match serde_json::to_string(&call) {
             Ok(text) if self.text.len() + text.len() < MOST_BYTES => {
                 self.text.push_str(&text);
                 self.text.push(',');
+                Some(call)
             }
-            _ => self.cut = true,
+            _ => {
+                self.cut = true;
+                None
+            }
         }
     }
 

@@ -143,8 +143,11 @@ fn named(event: &Event<'_>, is_of_tenant: bool) -> Option<(&'static str, Value)>
             });
             ("stage-finished", fields)
         }
-        // Of `plan --preview`, which has no events for programs; and no tenant has tenants.
-        Event::PreviewStarted { .. } | Event::PreviewFinished { .. } | Event::OfTenant { .. } => return None,
+        // Of `plan --preview`, which has no events for programs; and no tenant has tenants. Calls are in the audit.
+        Event::PreviewStarted { .. }
+        | Event::PreviewFinished { .. }
+        | Event::OfTenant { .. }
+        | Event::Called { .. } => return None,
     })
 }
 

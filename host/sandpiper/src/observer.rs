@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use sandpiper_engine::calls::RecordedCall;
 use sandpiper_engine::entry::Mode;
 use sandpiper_engine::fault::{Fault, Problem};
 pub use sandpiper_runtime::guest::Level;
@@ -133,6 +134,23 @@ pub enum Event<'a> {
         done: u64,
         /// Of so much; 0 if unknown.
         total: u64,
+    },
+    /// A change has made a call through a handle.
+    Called {
+        /// Its stage.
+        stage: &'a str,
+        /// The change.
+        id: &'a str,
+        /// The system that it went to, by its name.
+        system: &'a str,
+        /// The kind of that system, as the configuration names it: `postgres`, `http`.
+        kind: &'static str,
+        /// The URL of that system; none of a file.
+        address: Option<&'a str>,
+        /// What the audit keeps of it; none where it is only counted.
+        call: Option<&'a RecordedCall>,
+        /// How long it took, until now.
+        took: Duration,
     },
     /// An attempt of a change failed, and another one follows.
     ChangeRetried {

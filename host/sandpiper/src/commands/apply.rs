@@ -51,6 +51,11 @@ impl Sandpiper {
         finished
     }
 
+    /// Identifies what is done with it, also in the audit.
+    pub fn run_id(&self) -> &str {
+        &self.owner.run_id
+    }
+
     /// Tells that `apply` has begun.
     pub(crate) fn tell_start(&self) {
         self.observer.event(&Event::RunStarted {

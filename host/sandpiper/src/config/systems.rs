@@ -71,6 +71,15 @@ impl SystemKind {
             Self::Http { .. } => "http",
         }
     }
+
+    /// Its URL without a password; none of a file. Other secrets may be in it.
+    pub(crate) fn shown_address(&self) -> Option<String> {
+        match self {
+            Self::Sqlite { .. } => None,
+            Self::Postgres { url } | Self::Mysql { url } => Some(without_password(url)),
+            Self::Http { base_url, .. } => Some(without_password(base_url)),
+        }
+    }
 }
 
 /// Where the audit is kept.

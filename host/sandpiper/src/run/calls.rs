@@ -45,8 +45,8 @@ impl Recorder {
         self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Records a call.
-    pub(crate) fn record(&self, call: &HandleCall<'_>) {
+    /// Records a call; gives what is recorded of it, and nothing of one that is only counted.
+    pub(crate) fn record(&self, call: &HandleCall<'_>) -> Option<RecordedCall> {
         if call.system.is_none() {
             let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
             last.clear();
@@ -54,11 +54,10 @@ impl Recorder {
         }
         // What is only counted need not be looked at.
         if self.calls().is_cut() {
-            self.calls().push(RecordedCall::default());
-            return;
+            return self.calls().push(RecordedCall::default());
         }
         let recorded = self.recorded(call);
-        self.calls().push(recorded);
+        self.calls().push(recorded)
     }
 
     fn recorded(&self, call: &HandleCall<'_>) -> RecordedCall {

@@ -10,6 +10,7 @@ use sandpiper_runtime::guest::{GuestHost, Level};
 use sandpiper_runtime::handle_call::HandleCall;
 use sandpiper_runtime::target::{Fence, Opening, Session};
 
+use crate::config::SystemConfig;
 use crate::observer::Event;
 use crate::run::Core;
 use crate::run::calls::Recorder;
@@ -54,9 +55,21 @@ impl GuestHost for AttemptHost {
     }
 
     fn called(&self, call: &HandleCall<'_>) {
-        if let Some(recorder) = &self.recorder {
-            recorder.record(call);
-        }
+        let Some(recorder) = &self.recorder else { return };
+        let recorded = recorder.record(call);
+        let system = call.system.unwrap_or(self.ready.change.target_system.as_str());
+        let configured = self.core.changes.config.systems.iter().find(|it| it.name.as_str() == system);
+        let Some(SystemConfig { kind, .. }) = configured else { return };
+        let address = kind.shown_address().map(|address| self.core.secrets.redact(&address).into_owned());
+        self.core.observer.event(&Event::Called {
+            stage: self.lease.key.stage.as_str(),
+            id: self.id(),
+            system,
+            kind: kind.name(),
+            address: address.as_deref(),
+            call: recorded.as_ref(),
+            took: call.duration,
+        });
     }
 
     async fn open(&self, system: &str) -> Result<Box<dyn Session>, String> {
