@@ -33,6 +33,7 @@ mod serve;
 mod stages;
 mod statements;
 mod systems;
+mod telemetry;
 mod templates;
 mod undo;
 mod undo_archive;

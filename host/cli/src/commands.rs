@@ -28,6 +28,7 @@ use crate::render::issue::IssueDetails;
 use crate::render::tenants::Row;
 use crate::serve::Server;
 use crate::signals::StopOnSignal;
+use crate::telemetry::Telemetry;
 use crate::watch::Watch;
 
 /// Runs a command and prints its result; gives the exit code of the process.
@@ -41,8 +42,9 @@ pub(crate) fn run(arguments: Arguments, output: &Output, panics: &Panics) -> u8 
     };
     let watch = (!output.quiet).then(|| Arc::new(Watch::new(output)));
     let wait = command.wait();
-    let session =
-        Session { output, panics, runtime, watch, wait, events: None, stopper: Stopper::new(), first: false };
+    let telemetry = telemetry(&command, output);
+    let (stopper, events) = (Stopper::new(), None);
+    let session = Session { output, panics, runtime, watch, wait, events, telemetry, stopper, first: false };
     match command {
         Command::Init { directory } => session.init(&global, &directory),
         Command::New { name, language } => {
@@ -73,7 +75,8 @@ pub(crate) fn run(arguments: Arguments, output: &Output, panics: &Panics) -> u8 
         Command::Serve(serve) => {
             let project = configured(global, None).wait(session.wait);
             let observers = session.watch.iter().map(|watch| Arc::clone(watch) as Arc<dyn Observer>);
-            Server { project, observers: observers.collect(), output, panics }.run(&serve)
+            let (observers, telemetry) = (observers.collect(), session.telemetry.clone());
+            Server { project, observers, telemetry, output, panics }.run(&serve)
         }
         Command::Undo { taken, only, dry_run, working_copy } => match undo(taken, only, working_copy) {
             Ok(undo) if dry_run => {
@@ -121,6 +124,22 @@ pub(crate) fn run(arguments: Arguments, output: &Output, panics: &Panics) -> u8 
     }
 }
 
+/// Who tells of the runs of a command by OpenTelemetry, where the environment asks for it.
+fn telemetry(command: &Command, output: &Output) -> Option<Arc<Telemetry>> {
+    let (name, goes_on) = match command {
+        Command::Apply { dry_run: false, .. } => ("apply", false),
+        Command::Undo { dry_run: false, .. } => ("undo", false),
+        Command::Exec(_) => ("exec", false),
+        Command::Serve(serve) if !serve.no_apply => ("serve", true),
+        _ => return None,
+    };
+    let telemetry = Telemetry::of(name, output.quiet, goes_on)?;
+    if !goes_on {
+        telemetry.begins();
+    }
+    Some(Arc::new(telemetry))
+}
+
 /// What `apply` is asked to do.
 struct Apply {
     directory: Option<PathBuf>,
@@ -138,6 +157,8 @@ struct Session<'a> {
     wait: Duration,
     /// Who writes events for programs.
     events: Option<Arc<JsonLines>>,
+    /// Who tells of the run by OpenTelemetry.
+    telemetry: Option<Arc<Telemetry>>,
     /// What signals ask to stop.
     stopper: Stopper,
     /// Whether the process may be the first of a container, so that signals are listened to from the start.
@@ -228,6 +249,7 @@ impl Session<'_> {
         let mut observers: Vec<Arc<dyn Observer>> = Vec::new();
         observers.extend(self.watch.iter().map(|watch| Arc::clone(watch) as Arc<dyn Observer>));
         observers.extend(self.events.iter().map(|events| Arc::clone(events) as Arc<dyn Observer>));
+        observers.extend(self.telemetry.iter().map(|it| Arc::clone(it) as Arc<dyn Observer>));
         let (observers, stopper) = (Arc::new(Each(observers)), self.stopper.clone());
         let observer = StopOnSignal::new(observers, stopper.clone(), self.output.clone());
         if self.first {
@@ -261,6 +283,9 @@ impl Session<'_> {
         W: AsyncFnOnce(&Sandpiper) -> T,
     {
         let project = self.panics.catch(|| self.builder(global, directory).build()).flatten()?;
+        if let Some(telemetry) = &self.telemetry {
+            telemetry.is_about(&project);
+        }
         let done = self.panics.catch(|| self.runtime.block_on(work(&project)));
         // What a bug says nobody has looked through.
         done.map_err(|bug| Fault { message: project.redact(bug.message.clone()), ..bug })
@@ -275,7 +300,12 @@ impl Session<'_> {
         if let Some(watch) = &self.watch {
             watch.stop();
         }
-        self.output.finish(&finished.unwrap_or_else(Finished::refused))
+        let finished = finished.unwrap_or_else(Finished::refused);
+        let Some(telemetry) = &self.telemetry else { return self.output.finish(&finished) };
+        telemetry.ends(finished.exit, finished.error.as_ref());
+        let code = self.output.finish(&finished);
+        telemetry.closes();
+        code
     }
 }
 

@@ -9,6 +9,7 @@ mod render;
 mod scan;
 mod serve;
 mod signals;
+mod telemetry;
 mod usage;
 mod watch;
 

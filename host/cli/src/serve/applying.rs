@@ -12,6 +12,7 @@ use sandpiper::{Builder, Rollout, Sandpiper, Select, Stopper};
 
 use crate::bug::Panics;
 use crate::output::Output;
+use crate::telemetry::Telemetry;
 
 /// How soon what was not there is tried again: at first, and at most.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -25,6 +26,7 @@ pub(super) struct Applying {
     pub(super) project: Builder,
     pub(super) output: Output,
     pub(super) panics: Panics,
+    pub(super) telemetry: Option<Arc<Telemetry>>,
     pub(super) stopper: Stopper,
     pub(super) applying: Arc<AtomicBool>,
     pub(super) watch: bool,
@@ -53,12 +55,15 @@ impl Applying {
 
     fn apply(&self) -> Exit {
         self.applying.store(true, Ordering::SeqCst);
+        self.telemetry.iter().for_each(|telemetry| telemetry.begins());
         let finished = self.panics.catch(|| {
             let project = self.project.clone().build()?;
+            self.telemetry.iter().for_each(|telemetry| telemetry.is_about(&project));
             let apply = async |one: &Sandpiper| one.apply(&Select::default()).await;
             Ok::<_, Fault>(super::runtime()?.block_on(project.each(Rollout::default(), apply)))
         });
         let finished = finished.flatten().unwrap_or_else(Finished::<OverTenants<Report>>::refused);
+        self.telemetry.iter().for_each(|it| it.ends(finished.exit, finished.error.as_ref()));
         self.applying.store(false, Ordering::SeqCst);
         self.output.clone().beside().finish(&finished);
         finished.exit

@@ -26,6 +26,7 @@ use tokio::runtime::Runtime;
 use crate::args::Serve;
 use crate::bug::Panics;
 use crate::output::Output;
+use crate::telemetry::Telemetry;
 use answers::Answers;
 use applying::Applying;
 use http::Answer;
@@ -43,6 +44,8 @@ pub(crate) struct Server<'a> {
     pub(crate) project: Builder,
     /// Who else hears what happens.
     pub(crate) observers: Vec<Arc<dyn Observer>>,
+    /// Who tells of the runs by OpenTelemetry.
+    pub(crate) telemetry: Option<Arc<Telemetry>>,
     /// What applying writes to.
     pub(crate) output: &'a Output,
     /// Who hears panics.
@@ -93,10 +96,11 @@ impl Server<'_> {
         if !serve.no_apply {
             let mut observers = self.observers.clone();
             observers.push(metrics);
+            observers.extend(self.telemetry.iter().map(|it| Arc::clone(it) as Arc<dyn Observer>));
             let project = self.project.clone().observer(Arc::new(Each(observers))).stopper(stopper.clone());
             let (output, panics) = (self.output.clone(), self.panics.clone());
-            let work =
-                Applying { project, output, panics, stopper: stopper.clone(), applying, watch: serve.watch };
+            let (stopper, telemetry) = (stopper.clone(), self.telemetry.clone());
+            let work = Applying { project, output, panics, telemetry, stopper, applying, watch: serve.watch };
             worker = Some(thread("apply", move || work.run())?);
         }
         let asked = match signals.forever().next() {
@@ -112,6 +116,7 @@ impl Server<'_> {
         };
         thread("signals", second)?;
         let exit = worker.map_or(Exit::Done, |worker| worker.join().unwrap_or(Exit::Bug));
+        self.telemetry.iter().for_each(|telemetry| telemetry.closes());
         let until = Instant::now() + LAST_ANSWERS;
         while open.load(Ordering::SeqCst) > 0 && Instant::now() < until {
             std::thread::sleep(Duration::from_millis(10));
