@@ -66,16 +66,28 @@ impl Delivery {
         let count = spans.len();
         let scope_spans = vec![ScopeSpans { scope: Some(self.scope.clone()), spans }];
         let of_resource = ResourceSpans { resource: Some(self.resource.clone()), scope_spans };
-        let sent = way.send(&TraceRequest { resource_spans: vec![of_resource] }).await;
+        let sent = way.send(&TraceRequest { resource_spans: vec![of_resource] }, TRIES).await;
         self.failures.spans.came(&way.shown, count, sent);
     }
 
     /// Sends what was counted.
     pub(super) async fn metrics(&mut self, metrics: Vec<Metric>) {
+        self.metrics_within(metrics, TRIES).await;
+    }
+
+    /// The same once no span follows. A collector may serve one connection after the other, and one that has just taken
+    /// no spans is asked once.
+    pub(super) async fn last_metrics(&mut self, metrics: Vec<Metric>) {
+        self.traces = None;
+        let tries = if self.failures.spans.last.is_some() { 1 } else { TRIES };
+        self.metrics_within(metrics, tries).await;
+    }
+
+    async fn metrics_within(&mut self, metrics: Vec<Metric>, tries: u32) {
         let Some(way) = self.metrics.as_mut().filter(|_| !metrics.is_empty()) else { return };
         let scope_metrics = vec![ScopeMetrics { scope: Some(self.scope.clone()), metrics }];
         let of_resource = ResourceMetrics { resource: Some(self.resource.clone()), scope_metrics };
-        let sent = way.send(&MetricsRequest { resource_metrics: vec![of_resource] }).await;
+        let sent = way.send(&MetricsRequest { resource_metrics: vec![of_resource] }, tries).await;
         self.failures.metrics.came(&way.shown, 0, sent);
     }
 }
@@ -89,15 +101,15 @@ impl Way {
     }
 
     /// Sends it until it was taken, or that has no prospect any more.
-    async fn send(&mut self, message: &(impl Message + Serialize)) -> Result<(), String> {
+    async fn send(&mut self, message: &(impl Message + Serialize), tries: u32) -> Result<(), String> {
         let body = match self.is_json {
             true => serde_json::to_vec(message).map_err(|error| error.to_string())?,
             false => message.encode_to_vec(),
         };
         let begun = Instant::now();
-        let (mut tries, mut pause) = (0, FIRST_PAUSE);
+        let (mut tried, mut pause) = (0, FIRST_PAUSE);
         loop {
-            tries += 1;
+            tried += 1;
             let until = self.until(begun);
             let left = until.saturating_duration_since(Instant::now());
             let headers: Vec<(&str, &str)> =
@@ -116,7 +128,7 @@ impl Way {
                 Err(Unanswered { why, may_pass: true }) => (why, None),
             };
             let wait = asked.map_or(pause, |asked| asked.max(pause));
-            if tries == TRIES || !self.waits(wait, begun).await {
+            if tried >= tries || !self.waits(wait, begun).await {
                 return Err(why);
             }
             pause *= 2;

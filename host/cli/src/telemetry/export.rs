@@ -10,7 +10,7 @@ use tokio::time::sleep_until;
 
 use super::delivery::{Delivery, Failures};
 use super::meter::Meter;
-use super::otlp::Span;
+use super::otlp::{Metric, Span};
 use super::variables::{Batch, Settings};
 
 /// Takes spans, and has them sent together with what is counted.
@@ -30,8 +30,8 @@ pub(super) struct Exporter {
 enum Thread {
     NotBegun(Box<Worker>),
     Runs(results::Receiver<Failures>),
-    /// Why there is none.
-    None(String),
+    /// There is none, and why.
+    Missing(String),
 }
 
 impl Exporter {
@@ -60,13 +60,13 @@ impl Exporter {
     pub(super) fn begin(&self) {
         let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
         if let Thread::NotBegun(_) = *thread
-            && let Thread::NotBegun(worker) = std::mem::replace(&mut *thread, Thread::None(String::new()))
+            && let Thread::NotBegun(worker) = std::mem::replace(&mut *thread, Thread::Missing(String::new()))
         {
             let (said, say) = results::channel();
             let work = move || drop(said.send(worker.work()));
             *thread = match std::thread::Builder::new().name("telemetry".to_owned()).spawn(work) {
                 Ok(_) => Thread::Runs(say),
-                Err(error) => Thread::None(format!("there is no thread for it: {error}")),
+                Err(error) => Thread::Missing(format!("there is no thread for it: {error}")),
             };
         }
     }
@@ -75,13 +75,16 @@ impl Exporter {
     pub(super) fn end(&self) -> Option<String> {
         self.begin();
         self.end.send_replace(Some(Instant::now() + self.batch.at_end - self.batch.at_end / 10));
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
-        let ended = match &*thread {
+        // Whoever still works is not kept from it meanwhile.
+        let over = Thread::Missing("it has ended".to_owned());
+        let thread =
+            std::mem::replace(&mut *self.thread.lock().unwrap_or_else(PoisonError::into_inner), over);
+        let ended = match thread {
             Thread::Runs(say) => say.recv_timeout(self.batch.at_end).map_err(|error| match error {
                 RecvTimeoutError::Timeout => format!("not all was taken within {:?}", self.batch.at_end),
                 RecvTimeoutError::Disconnected => "its thread broke down".to_owned(),
             }),
-            Thread::None(why) => Err(why.clone()),
+            Thread::Missing(why) => Err(why),
             Thread::NotBegun(_) => return None,
         };
         let lost = self.lost.load(Ordering::Relaxed);
@@ -143,7 +146,8 @@ impl Worker {
                     self.delivery.spans(std::mem::take(&mut gathered)).await;
                 }
                 () = sleep_until(metrics_at.into()) => {
-                    self.metrics().await;
+                    let metrics = self.counted();
+                    self.delivery.metrics(metrics).await;
                     metrics_at = Instant::now() + self.interval;
                 }
             }
@@ -156,12 +160,12 @@ impl Worker {
             }
         }
         self.delivery.spans(gathered).await;
-        self.metrics().await;
+        let metrics = self.counted();
+        self.delivery.last_metrics(metrics).await;
     }
 
-    async fn metrics(&mut self) {
-        let metrics = self.meter.lock().unwrap_or_else(PoisonError::into_inner).report();
-        self.delivery.metrics(metrics).await;
+    fn counted(&self) -> Vec<Metric> {
+        self.meter.lock().unwrap_or_else(PoisonError::into_inner).report()
     }
 
     /// Tells what could not be sent, the first time that it could not.

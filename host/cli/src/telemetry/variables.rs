@@ -161,10 +161,14 @@ impl Reader<'_> {
         };
         let timeout = self.of_signal(signal, "TIMEOUT").and_then(|(name, _)| self.number(&name));
         let file = |value: Option<(String, String)>| value.map(|(_, file)| PathBuf::from(file));
-        let certificate = file(self.of_signal(signal, "CLIENT_CERTIFICATE"));
+        let certificate = self.of_signal(signal, "CLIENT_CERTIFICATE");
+        let key = self.of_signal(signal, "CLIENT_KEY");
+        if let (Some((name, _)), None) | (None, Some((name, _))) = (&certificate, &key) {
+            self.warn(format!("`{name}` is not used: a client certificate and its key go together"));
+        }
         let http = HttpSettings {
             root_certificate: file(self.of_signal(signal, "CERTIFICATE")),
-            client: certificate.zip(file(self.of_signal(signal, "CLIENT_KEY"))),
+            client: file(certificate).zip(file(key)),
             ..HttpSettings::default()
         };
         Some(Destination {
@@ -392,6 +396,7 @@ mod tests {
             ("OTEL_BSP_MAX_QUEUE_SIZE", "secret1"),
             ("OTEL_EXPORTER_OTLP_TIMEOUT", "secret1"),
             ("OTEL_TRACES_SAMPLER", "secret1"),
+            ("OTEL_EXPORTER_OTLP_CLIENT_KEY", "secret1"),
         ] {
             let (settings, warnings) = told(&[SOMEWHERE, (name, value)]);
             assert!(settings.is_some_and(|it| it.traces.is_some()), "{name}");
