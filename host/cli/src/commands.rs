@@ -14,7 +14,7 @@ use sandpiper::engine::fault::Fault;
 use sandpiper::events::JsonLines;
 use sandpiper::observer::{Each, Observer};
 use sandpiper::report::{EntriesReport, Finished, ReleaseReport, Summed, UndoReport};
-use sandpiper::{Builder, Resolution, Rollout, Sandpiper, Select, Stopper, Undo, UndoWhat};
+use sandpiper::{Builder, Deliveries, Resolution, Rollout, Sandpiper, Select, Stopper, Undo, UndoWhat};
 use tokio::runtime::Runtime;
 
 use crate::args::{
@@ -41,8 +41,9 @@ pub(crate) fn run(arguments: Arguments, output: &Output, panics: &Panics) -> u8 
     };
     let watch = (!output.quiet).then(|| Arc::new(Watch::new(output)));
     let wait = command.wait();
+    let (stopper, deliveries) = (Stopper::new(), Deliveries::new());
     let session =
-        Session { output, panics, runtime, watch, wait, events: None, stopper: Stopper::new(), first: false };
+        Session { output, panics, runtime, watch, wait, events: None, stopper, deliveries, first: false };
     match command {
         Command::Init { directory } => session.init(&global, &directory),
         Command::New { name, language } => {
@@ -73,7 +74,8 @@ pub(crate) fn run(arguments: Arguments, output: &Output, panics: &Panics) -> u8 
         Command::Serve(serve) => {
             let project = configured(global, None).wait(session.wait);
             let observers = session.watch.iter().map(|watch| Arc::clone(watch) as Arc<dyn Observer>);
-            Server { project, observers: observers.collect(), output, panics }.run(&serve)
+            let deliveries = session.deliveries.clone();
+            Server { project, observers: observers.collect(), deliveries, output, panics }.run(&serve)
         }
         Command::Undo { taken, only, dry_run, working_copy } => match undo(taken, only, working_copy) {
             Ok(undo) if dry_run => {
@@ -140,6 +142,8 @@ struct Session<'a> {
     events: Option<Arc<JsonLines>>,
     /// What signals ask to stop.
     stopper: Stopper,
+    /// What is on its way to webhooks.
+    deliveries: Deliveries,
     /// Whether the process may be the first of a container, so that signals are listened to from the start.
     first: bool,
 }
@@ -234,7 +238,7 @@ impl Session<'_> {
             observer.listen();
         }
         let builder = configured(global, directory).wait(self.wait);
-        builder.observer(Arc::new(observer)).stopper(stopper)
+        builder.observer(Arc::new(observer)).stopper(stopper).deliveries(self.deliveries.clone())
     }
 
     /// Does the work on a project whose configuration is sound, and prints what it gives.
@@ -275,7 +279,9 @@ impl Session<'_> {
         if let Some(watch) = &self.watch {
             watch.stop();
         }
-        self.output.finish(&finished.unwrap_or_else(Finished::refused))
+        let code = self.output.finish(&finished.unwrap_or_else(Finished::refused));
+        self.deliveries.settle(&self.stopper);
+        code
     }
 }
 

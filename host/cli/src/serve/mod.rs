@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use sandpiper::engine::fault::Fault;
 use sandpiper::observer::{Each, Observer};
 use sandpiper::report::Exit;
-use sandpiper::{Asked, Builder, Stopper};
+use sandpiper::{Asked, Builder, Deliveries, Stopper};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use tokio::runtime::Runtime;
@@ -43,6 +43,8 @@ pub(crate) struct Server<'a> {
     pub(crate) project: Builder,
     /// Who else hears what happens.
     pub(crate) observers: Vec<Arc<dyn Observer>>,
+    /// What is on its way to webhooks.
+    pub(crate) deliveries: Deliveries,
     /// What applying writes to.
     pub(crate) output: &'a Output,
     /// Who hears panics.
@@ -93,7 +95,8 @@ impl Server<'_> {
         if !serve.no_apply {
             let mut observers = self.observers.clone();
             observers.push(metrics);
-            let project = self.project.clone().observer(Arc::new(Each(observers))).stopper(stopper.clone());
+            let project = self.project.clone().observer(Arc::new(Each(observers)));
+            let project = project.stopper(stopper.clone()).deliveries(self.deliveries.clone());
             let (output, panics) = (self.output.clone(), self.panics.clone());
             let work =
                 Applying { project, output, panics, stopper: stopper.clone(), applying, watch: serve.watch };
@@ -112,6 +115,7 @@ impl Server<'_> {
         };
         thread("signals", second)?;
         let exit = worker.map_or(Exit::Done, |worker| worker.join().unwrap_or(Exit::Bug));
+        self.deliveries.settle(&stopper);
         let until = Instant::now() + LAST_ANSWERS;
         while open.load(Ordering::SeqCst) > 0 && Instant::now() < until {
             std::thread::sleep(Duration::from_millis(10));
