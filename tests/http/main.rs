@@ -1,4 +1,4 @@
-//! HTTP APIs through the binary: the template, components, credentials, messages, kills.
+//! HTTP APIs through the binary: the template, components, credentials, messages, kills; and webhooks.
 
 mod auth;
 mod components;
@@ -7,6 +7,7 @@ mod messages;
 mod problems;
 mod template;
 mod uses;
+mod webhooks;
 
 use sandpiper_tests::{Api, Project, Things};
 

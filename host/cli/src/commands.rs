@@ -14,7 +14,7 @@ use sandpiper::engine::fault::Fault;
 use sandpiper::events::JsonLines;
 use sandpiper::observer::{Each, Observer};
 use sandpiper::report::{EntriesReport, Finished, ReleaseReport, Summed, UndoReport};
-use sandpiper::{Builder, Resolution, Rollout, Sandpiper, Select, Stopper, Undo, UndoWhat};
+use sandpiper::{Builder, Deliveries, Resolution, Rollout, Sandpiper, Select, Stopper, Undo, UndoWhat};
 use tokio::runtime::Runtime;
 
 use crate::args::{
@@ -43,8 +43,19 @@ pub(crate) fn run(arguments: Arguments, output: &Output, panics: &Panics) -> u8 
     let watch = (!output.quiet).then(|| Arc::new(Watch::new(output)));
     let wait = command.wait();
     let telemetry = telemetry(&command, output);
-    let (stopper, events) = (Stopper::new(), None);
-    let session = Session { output, panics, runtime, watch, wait, events, telemetry, stopper, first: false };
+    let (stopper, deliveries, events) = (Stopper::new(), Deliveries::new(), None);
+    let session = Session {
+        output,
+        panics,
+        runtime,
+        watch,
+        wait,
+        events,
+        telemetry,
+        stopper,
+        deliveries,
+        first: false,
+    };
     match command {
         Command::Init { directory } => session.init(&global, &directory),
         Command::New { name, language } => {
@@ -76,7 +87,8 @@ pub(crate) fn run(arguments: Arguments, output: &Output, panics: &Panics) -> u8 
             let project = configured(global, None).wait(session.wait);
             let observers = session.watch.iter().map(|watch| Arc::clone(watch) as Arc<dyn Observer>);
             let (observers, telemetry) = (observers.collect(), session.telemetry.clone());
-            Server { project, observers, telemetry, output, panics }.run(&serve)
+            let deliveries = session.deliveries.clone();
+            Server { project, observers, telemetry, deliveries, output, panics }.run(&serve)
         }
         Command::Undo { taken, only, dry_run, working_copy } => match undo(taken, only, working_copy) {
             Ok(undo) if dry_run => {
@@ -161,6 +173,8 @@ struct Session<'a> {
     telemetry: Option<Arc<Telemetry>>,
     /// What signals ask to stop.
     stopper: Stopper,
+    /// What is on its way to webhooks.
+    deliveries: Deliveries,
     /// Whether the process may be the first of a container, so that signals are listened to from the start.
     first: bool,
 }
@@ -256,7 +270,7 @@ impl Session<'_> {
             observer.listen();
         }
         let builder = configured(global, directory).wait(self.wait);
-        builder.observer(Arc::new(observer)).stopper(stopper)
+        builder.observer(Arc::new(observer)).stopper(stopper).deliveries(self.deliveries.clone())
     }
 
     /// Does the work on a project whose configuration is sound, and prints what it gives.
@@ -301,10 +315,12 @@ impl Session<'_> {
             watch.stop();
         }
         let finished = finished.unwrap_or_else(Finished::refused);
-        let Some(telemetry) = &self.telemetry else { return self.output.finish(&finished) };
-        telemetry.ends(finished.exit, finished.error.as_ref());
+        if let Some(telemetry) = &self.telemetry {
+            telemetry.ends(finished.exit, finished.error.as_ref());
+        }
         let code = self.output.finish(&finished);
-        telemetry.closes();
+        self.deliveries.settle(&self.stopper);
+        self.telemetry.iter().for_each(|telemetry| telemetry.closes());
         code
     }
 }

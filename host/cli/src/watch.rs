@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use sandpiper::observer::{Event, Level, Observer};
 
 use crate::output::Output;
+use crate::render::fault;
 use crate::render::style::{Ink, Palette, clean, duration};
 
 mod tenants;
@@ -191,6 +192,10 @@ impl Observer for Watch {
                 {
                     self.shared.say(&mut state, &line);
                 }
+            }
+            Event::Undelivered(problem) => {
+                let text = fault::problem(problem, 0, self.shared.palette);
+                self.shared.say(&mut state, text.trim_end());
             }
             // Warnings stand in the result, where each is said once.
             _ => {}

@@ -14,48 +14,83 @@ const VERSION: u32 = 1;
 
 /// Writes every event as a line of JSON.
 ///
-/// Each line has `version`, `event`, `at` (UTC, RFC 3339) and, once a run began, `run_id`; what is about one tenant has
-/// `tenant`; the other fields are the event's own. A line that cannot be written is told once, and stops nothing.
+/// Each line has `version`, `event`, `at` (UTC, RFC 3339) and, once a run began, `run_id`, `command`, `service` and
+/// `environment`; what is about one tenant has `tenant`; the other fields are the event's own. A line that cannot be
+/// written is told once, and stops nothing.
 pub struct JsonLines {
     state: Mutex<State>,
 }
 
 struct State {
     to: Box<dyn Write + Send>,
-    run_id: Option<String>,
+    lines: Lines,
     has_failed: bool,
+}
+
+/// Makes the lines of events, each with what is known of its run.
+#[derive(Default)]
+pub(crate) struct Lines {
+    run: Option<Map<String, Value>>,
+    /// For whom all of the run is, where one tenant was chosen.
+    chosen: Option<String>,
+}
+
+/// An event as programs read it.
+pub(crate) struct Line {
+    /// Its name.
+    pub(crate) event: &'static str,
+    /// All of it.
+    pub(crate) fields: Map<String, Value>,
+}
+
+impl Lines {
+    /// The line of an event; none for one that programs are not told of.
+    pub(crate) fn line(&mut self, event: &Event<'_>) -> Option<Line> {
+        if let Event::RunStarted { run_id, command, service, environment, tenant } = event {
+            let run = [
+                ("run_id", *run_id),
+                ("command", *command),
+                ("service", *service),
+                ("environment", *environment),
+            ];
+            self.run = Some(run.map(|(key, value)| (key.to_owned(), value.into())).into_iter().collect());
+            self.chosen = tenant.map(str::to_owned);
+        }
+        let (tenant, event) = match event {
+            Event::OfTenant { tenant, event } => (Some(*tenant), *event),
+            event => (None, event),
+        };
+        let (name, own) = named(event, tenant.is_some())?;
+        let mut fields = Map::new();
+        fields.insert("version".to_owned(), VERSION.into());
+        fields.insert("event".to_owned(), name.into());
+        fields.insert("at".to_owned(), now().to_string().into());
+        match &self.run {
+            Some(run) => fields.extend(run.clone()),
+            None => drop(fields.insert("run_id".to_owned(), Value::Null)),
+        }
+        if let Some(tenant) = tenant.or(self.chosen.as_deref()) {
+            fields.insert("tenant".to_owned(), tenant.into());
+        }
+        if let Value::Object(own) = own {
+            fields.extend(own);
+        }
+        Some(Line { event: name, fields })
+    }
 }
 
 impl JsonLines {
     /// Writes there, line by line.
     pub fn new(to: impl Write + Send + 'static) -> Self {
-        Self { state: Mutex::new(State { to: Box::new(to), run_id: None, has_failed: false }) }
+        Self { state: Mutex::new(State { to: Box::new(to), lines: Lines::default(), has_failed: false }) }
     }
 }
 
 impl Observer for JsonLines {
     fn event(&self, event: &Event<'_>) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Event::RunStarted { run_id, .. } = event {
-            state.run_id = Some((*run_id).to_owned());
-        }
-        let (tenant, event) = match event {
-            Event::OfTenant { tenant, event } => (Some(*tenant), *event),
-            event => (None, event),
-        };
-        let Some((name, fields)) = named(event, tenant.is_some()) else { return };
-        let mut line = Map::new();
-        line.insert("version".to_owned(), VERSION.into());
-        line.insert("event".to_owned(), name.into());
-        line.insert("at".to_owned(), now().to_string().into());
-        line.insert("run_id".to_owned(), state.run_id.clone().into());
-        if let Some(tenant) = tenant {
-            line.insert("tenant".to_owned(), tenant.into());
-        }
-        if let Value::Object(fields) = fields {
-            line.extend(fields);
-        }
-        let text = format!("{}\n", Value::Object(line));
+        let Some(line) = state.lines.line(event) else { return };
+        let text = format!("{}\n", Value::Object(line.fields));
         let written = state.to.write_all(text.as_bytes()).and_then(|()| state.to.flush());
         if let Err(error) = written
             && !std::mem::replace(&mut state.has_failed, true)
@@ -84,9 +119,8 @@ fn named(event: &Event<'_>, is_of_tenant: bool) -> Option<(&'static str, Value)>
             });
             ("tenant-finished", fields)
         }
-        Event::RunStarted { service, environment, .. } => {
-            ("run-started", json!({ "service": service, "environment": environment }))
-        }
+        // What it is stands in every line.
+        Event::RunStarted { .. } => ("run-started", json!({})),
         Event::RunFinished(finished) => {
             let fields = json!({
                 "ok": finished.exit.code() == 0,
@@ -143,11 +177,13 @@ fn named(event: &Event<'_>, is_of_tenant: bool) -> Option<(&'static str, Value)>
             });
             ("stage-finished", fields)
         }
-        // Of `plan --preview`, which has no events for programs; and no tenant has tenants. Calls are in the audit.
+        // Of `plan --preview`, which has no events for programs; no tenant has tenants; calls are in the audit; and what
+        // was not delivered is told where it was to be delivered from.
         Event::PreviewStarted { .. }
         | Event::PreviewFinished { .. }
         | Event::OfTenant { .. }
-        | Event::Called { .. } => return None,
+        | Event::Called { .. }
+        | Event::Undelivered(_) => return None,
     })
 }
 
@@ -189,7 +225,13 @@ mod tests {
     fn a_line_is_one_object_and_names_its_run() {
         let kept = Kept::default();
         let lines = JsonLines::new(kept.clone());
-        lines.event(&Event::RunStarted { run_id: "r1", service: "orders", environment: "test" });
+        lines.event(&Event::RunStarted {
+            run_id: "r1",
+            command: "apply",
+            service: "orders",
+            environment: "test",
+            tenant: None,
+        });
         lines.event(&Event::Log { id: "a", level: Level::Warn, line: "two\nlines" });
         let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
         let parsed: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();

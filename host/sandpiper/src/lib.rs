@@ -46,6 +46,7 @@ mod templates;
 mod tenants;
 mod undo_report;
 mod waiting;
+pub mod webhooks;
 mod yaml;
 
 pub use commands::audit;
@@ -56,3 +57,4 @@ pub use commands::{Builder, Sandpiper, Select};
 pub use sandpiper_engine as engine;
 pub use stopping::{Asked, Stopper};
 pub use tenants::Rollout;
+pub use webhooks::Deliveries;

@@ -14,14 +14,18 @@ use crate::report::{ChangeReport, Exit, Finished, Report, StageReport};
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Event<'a> {
-    /// `apply` has begun.
+    /// A run has begun.
     RunStarted {
         /// Identifies the run, also in the audit.
         run_id: &'a str,
+        /// `apply` or `undo`.
+        command: &'a str,
         /// Whose changes it applies.
         service: &'a str,
         /// In which environment.
         environment: &'a str,
+        /// For whom, where one tenant was chosen.
+        tenant: Option<&'a str>,
     },
     /// The tenants are known, and it begins with them.
     Tenants {
@@ -53,10 +57,12 @@ pub enum Event<'a> {
         /// Of how many.
         count: usize,
     },
-    /// `apply` is over; whatever it began was told before.
+    /// The run is over; whatever it began was told before.
     RunFinished(&'a Finished<Report>),
     /// Something is odd, but stops nothing.
     Warning(&'a Problem),
+    /// A webhook could not be told of something. It may come when the run is over.
+    Undelivered(&'a Problem),
     /// A system is waited for, until it is up. Told when the waiting begins, when its answer is a new one, and now and
     /// then.
     Awaiting {

@@ -142,7 +142,7 @@ pub(crate) fn without_password(url: &str) -> String {
     masked(url, ranges.collect())
 }
 
-/// The password parts of the URLs in a text.
+/// The password parts of the URLs in a text, and the secrets of webhooks.
 fn passwords(text: &str) -> impl Iterator<Item = &str> {
     let authorities = text.match_indices("://").filter_map(|(at, scheme_end)| {
         let rest = text.get(at + scheme_end.len()..)?;
@@ -162,7 +162,13 @@ fn passwords(text: &str) -> impl Iterator<Item = &str> {
             matches!(before, Some('?' | '&' | ' ') | None).then(|| value.get(..end.unwrap_or(value.len())))?
         })
     });
-    authorities.chain(queries).filter(|password| !password.is_empty())
+    // What webhooks are signed with says itself what it is.
+    let signing = text.match_indices("whsec_").filter_map(|(at, _)| {
+        let key = text.get(at..)?;
+        let is_end = |c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '+' | '/' | '=' | '-'));
+        key.get(..key.find(is_end).unwrap_or(key.len()))
+    });
+    authorities.chain(queries).chain(signing).filter(|password| !password.is_empty())
 }
 
 fn percent_decoded(text: &str) -> String {
@@ -239,6 +245,7 @@ mod tests {
         assert_eq!(of("postgres://me:se/cret@host/db"), ["se/cret"]);
         assert_eq!(of("postgres://host/db?user=me&password=secret1&x=y"), ["secret1"]);
         assert_eq!(of("mysql://:secret1@host"), ["secret1"]);
+        assert_eq!(of("{ secrets: whsec_MfKQ9r8G+Yqr/w==, events: [x] }"), ["whsec_MfKQ9r8G+Yqr/w=="]);
         assert_eq!(of("postgres://host:5432/db").len(), 0);
         assert_eq!(of("postgres://me@host:5432/db").len(), 0);
     }

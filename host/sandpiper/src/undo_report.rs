@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::report::{Counts, StageReport};
+use crate::report::{Counts, Report, StageReport};
 
 /// What `undo` gives.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -37,5 +37,15 @@ impl UndoCounts {
     pub fn of(stages: &[StageReport]) -> Self {
         let Counts { applied, skipped, failed, blocked, undone, not_reached: _ } = Counts::of(stages);
         Self { undone, applied, skipped, failed, blocked }
+    }
+}
+
+impl From<UndoReport> for Report {
+    /// As a run, whichever command it was.
+    fn from(undo: UndoReport) -> Self {
+        let UndoReport { run_id, duration_ms, counts, stages } = undo;
+        let UndoCounts { undone, applied, skipped, failed, blocked } = counts;
+        let counts = Counts { applied, skipped, failed, not_reached: 0, blocked, undone };
+        Self { run_id, duration_ms, counts, stages }
     }
 }

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use sandpiper::engine::fault::Fault;
 use sandpiper::observer::{Each, Observer};
 use sandpiper::report::Exit;
-use sandpiper::{Asked, Builder, Stopper};
+use sandpiper::{Asked, Builder, Deliveries, Stopper};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use tokio::runtime::Runtime;
@@ -46,6 +46,8 @@ pub(crate) struct Server<'a> {
     pub(crate) observers: Vec<Arc<dyn Observer>>,
     /// Who tells of the runs by OpenTelemetry.
     pub(crate) telemetry: Option<Arc<Telemetry>>,
+    /// What is on its way to webhooks.
+    pub(crate) deliveries: Deliveries,
     /// What applying writes to.
     pub(crate) output: &'a Output,
     /// Who hears panics.
@@ -97,7 +99,8 @@ impl Server<'_> {
             let mut observers = self.observers.clone();
             observers.push(metrics);
             observers.extend(self.telemetry.iter().map(|it| Arc::clone(it) as Arc<dyn Observer>));
-            let project = self.project.clone().observer(Arc::new(Each(observers))).stopper(stopper.clone());
+            let project = self.project.clone().observer(Arc::new(Each(observers)));
+            let project = project.stopper(stopper.clone()).deliveries(self.deliveries.clone());
             let (output, panics) = (self.output.clone(), self.panics.clone());
             let (stopper, telemetry) = (stopper.clone(), self.telemetry.clone());
             let work = Applying { project, output, panics, telemetry, stopper, applying, watch: serve.watch };
@@ -116,6 +119,7 @@ impl Server<'_> {
         };
         thread("signals", second)?;
         let exit = worker.map_or(Exit::Done, |worker| worker.join().unwrap_or(Exit::Bug));
+        self.deliveries.settle(&stopper);
         self.telemetry.iter().for_each(|telemetry| telemetry.closes());
         let until = Instant::now() + LAST_ANSWERS;
         while open.load(Ordering::SeqCst) > 0 && Instant::now() < until {

@@ -39,7 +39,7 @@ impl Sandpiper {
         remembering: Option<SystemTime>,
     ) -> Finished<Report> {
         let begun = Instant::now();
-        self.tell_start();
+        self.tell_start("apply");
         let mut finished = match self.applied(select, remembering).await {
             Ok(finished) => finished,
             Err(fault) => self.refused(fault),
@@ -56,12 +56,14 @@ impl Sandpiper {
         &self.owner.run_id
     }
 
-    /// Tells that `apply` has begun.
-    pub(crate) fn tell_start(&self) {
+    /// Tells that a run has begun.
+    pub(crate) fn tell_start(&self, command: &str) {
         self.observer.event(&Event::RunStarted {
             run_id: &self.owner.run_id,
+            command,
             service: &self.config.service,
             environment: &self.config.environment,
+            tenant: self.config.tenant.as_deref(),
         });
     }
 

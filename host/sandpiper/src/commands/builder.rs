@@ -17,6 +17,7 @@ use crate::secrets::Secrets;
 use crate::stopping::Stopper;
 use crate::systems::Common;
 use crate::templates::Templates;
+use crate::webhooks::{self, Deliveries};
 
 /// Says where the configuration is, and what differs from it.
 #[derive(Clone)]
@@ -31,6 +32,7 @@ pub struct Builder {
     at_build: bool,
     observer: Arc<dyn Observer>,
     stopper: Stopper,
+    deliveries: Deliveries,
     wait: Duration,
 }
 
@@ -47,6 +49,7 @@ impl Default for Builder {
             at_build: false,
             observer: Arc::new(Silent),
             stopper: Stopper::new(),
+            deliveries: Deliveries::new(),
             wait: Duration::ZERO,
         }
     }
@@ -130,6 +133,13 @@ impl Builder {
         self
     }
 
+    /// What waits for the events that its runs send to webhooks, where the process ends after them.
+    #[must_use]
+    pub fn deliveries(mut self, deliveries: Deliveries) -> Self {
+        self.deliveries = deliveries;
+        self
+    }
+
     /// How long commands wait for the audit store to come up, and `apply` and `plan` for the target systems of what they
     /// are about to run, all together. By default nothing is waited for.
     #[must_use]
@@ -172,6 +182,7 @@ impl Builder {
         let settings = Settings { cache_dir, limits: limits(&config) };
         self.stopper.set_grace(config.limits.grace);
         let host = host_name();
+        let observer = webhooks::beside(self.observer, &config.webhooks, &self.deliveries, &secrets);
         let given = self.operator.filter(|name| !name.trim().is_empty());
         let operator = given.unwrap_or_else(|| format!("{}@{host}", user_name()));
         Ok(Sandpiper {
@@ -182,7 +193,7 @@ impl Builder {
             secrets,
             runtime: Arc::new(Runtime::new(settings)),
             memory,
-            observer: self.observer,
+            observer,
             stopper: self.stopper,
             stage: self.stage,
             owner: Owner { run_id: uuid::Uuid::now_v7().to_string(), operator, host, process: None },

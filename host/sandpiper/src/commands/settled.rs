@@ -27,7 +27,7 @@ impl Sandpiper {
                 let counts = Counts { skipped, ..Counts::default() };
                 let (run_id, duration_ms) = (self.owner.run_id.clone(), milliseconds(begun.elapsed()));
                 let finished = Finished::done(Report { run_id, duration_ms, counts, stages: Vec::new() });
-                self.tell_start();
+                self.tell_start("apply");
                 self.observer.event(&Event::RunFinished(&finished));
                 finished
             }

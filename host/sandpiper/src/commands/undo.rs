@@ -17,6 +17,7 @@ use super::apply::on_a_thread;
 use super::{Opened, Sandpiper, Select, redact_stages};
 use crate::clock::milliseconds;
 use crate::load;
+use crate::observer::Event;
 use crate::report::{
     Exit, Finished, PlanAction, PlanChange, PlanReport, PlanStage, StageReport, UndoCounts, UndoReport,
 };
@@ -62,6 +63,7 @@ impl Sandpiper {
     /// The work is done on a thread of its own; files are read and guests compiled on the thread that polls this.
     pub async fn undo(&self, undo: &Undo) -> Finished<UndoReport> {
         let begun = Instant::now();
+        self.tell_start("undo");
         let mut finished = match self.undone(undo).await {
             Ok(finished) => finished,
             Err(fault) => Finished::refused(self.secrets.redact_fault(fault)),
@@ -69,6 +71,8 @@ impl Sandpiper {
         finished.body.run_id.clone_from(&self.owner.run_id);
         finished.body.duration_ms = milliseconds(begun.elapsed());
         finished.body.counts = UndoCounts::of(&finished.body.stages);
+        let Finished { exit, error, warnings, body } = finished.clone();
+        self.observer.event(&Event::RunFinished(&Finished { exit, error, warnings, body: body.into() }));
         finished
     }
 

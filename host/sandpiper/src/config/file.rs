@@ -12,7 +12,7 @@ use super::reader::Settings;
 use super::stages::{DEFAULT_SOURCES, StageConfig, pipeline, policy};
 use super::systems::{DEFAULT_STORE, StoreConfig, store, systems};
 use super::tenants::{NamedTenant, named, tenants, variables};
-use super::{Config, Limits, LockSettings, PluginFile, limits, names, unknown_tenant};
+use super::{Config, Limits, LockSettings, PluginFile, limits, names, unknown_tenant, webhooks};
 use crate::secrets::Secrets;
 use crate::yaml::{self, Document, Fields, Node, Reader};
 
@@ -22,7 +22,7 @@ pub const FILE_NAME: &str = "sandpiper.yaml";
 /// The largest configuration that is read.
 const MAX_FILE: u64 = 16 << 20;
 
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 17] = [
     "version",
     "service",
     "environment",
@@ -39,6 +39,7 @@ const KEYS: [&str; 16] = [
     "tenants",
     "parallel-tenants",
     "keep-artifacts",
+    "webhooks",
 ];
 
 /// What the command line says about the configuration.
@@ -248,6 +249,7 @@ impl ConfigFile {
             tenants: super::Tenants::None,
             parallel_tenants: 8,
             keep_artifacts: true,
+            webhooks: Vec::new(),
         }
     }
 
@@ -353,6 +355,9 @@ impl ConfigFile {
             config.parallel_tenants = usize::try_from(count).unwrap_or(config.parallel_tenants);
         }
         config.keep_artifacts = settings.boolean(fields, "keep-artifacts").unwrap_or(true);
+        if let Some(node) = fields.get("webhooks") {
+            config.webhooks = settings.secretly(|settings| webhooks::webhooks(settings, node));
+        }
     }
 
     /// Required, but for the form that holds nothing else of ours than the pipeline and its systems.

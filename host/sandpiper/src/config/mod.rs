@@ -17,6 +17,7 @@ mod tenants;
 #[cfg(test)]
 mod tests;
 mod units;
+mod webhooks;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -37,6 +38,8 @@ pub use systems::{Auth, StoreConfig, SystemConfig, SystemKind, system_of_url};
 pub use tenants::Tenants;
 pub(crate) use tenants::{NAMES_HELP, check_name};
 pub use units::{duration, size};
+
+use crate::webhooks::Webhook;
 
 /// A configuration with all references replaced.
 #[derive(Debug, Clone)]
@@ -89,6 +92,8 @@ pub struct Config {
     pub parallel_tenants: usize,
     /// Whether artifacts are kept in the store.
     pub keep_artifacts: bool,
+    /// Who is told of what happens.
+    pub webhooks: Vec<Webhook>,
 }
 
 /// A plugin that the configuration names.

@@ -79,8 +79,8 @@ pub trait Summed: Serialize + Default + Clone + Send + 'static {
     /// Adds what it gave for another tenant.
     fn add(&mut self, other: &Self);
 
-    /// Whether it is of a run, which is told when it begins and when it ends.
-    const IS_RUN: bool = false;
+    /// The command, where it is a run, which is told when it begins and when it ends.
+    const RUN: Option<&'static str> = None;
 
     /// Whether a command that left the lock of a stage to another run can be done again later.
     const CAN_GO_ON: bool = false;
@@ -142,7 +142,7 @@ fn fields(body: &impl Serialize) -> Result<serde_json::Map<String, Value>, Strin
 
 impl Summed for Report {
     const IS_APART: bool = true;
-    const IS_RUN: bool = true;
+    const RUN: Option<&'static str> = Some("apply");
     const CAN_GO_ON: bool = true;
 
     fn add(&mut self, other: &Self) {
@@ -183,6 +183,12 @@ fn applied(stages: &[StageReport]) -> impl Iterator<Item = &ChangeReport> {
 
 impl Summed for UndoReport {
     const IS_APART: bool = true;
+    const RUN: Option<&'static str> = Some("undo");
+
+    fn as_run(finished: &Finished<OverTenants<Self>>) -> Option<Finished<Report>> {
+        let Finished { exit, error, warnings, body } = finished.clone();
+        Some(Finished { exit, error, warnings, body: body.body.into() })
+    }
 
     fn spanned(&mut self, run_id: &str, duration_ms: u64) {
         run_id.clone_into(&mut self.run_id);

@@ -121,8 +121,8 @@ impl Sandpiper {
         B: Summed,
         W: AsyncFn(&Sandpiper) -> Finished<B> + Send + Sync + 'static,
     {
-        if B::IS_RUN {
-            self.tell_start();
+        if let Some(command) = B::RUN {
+            self.tell_start(command);
         }
         let names = self.tenant_names().await?;
         let tenants = self.configured_for(&names)?;
@@ -246,7 +246,7 @@ impl Sandpiper {
             );
         }
         // Of what is only looked at, the error is that which gives the exit code.
-        let decides = |tenant: &&TenantReport<B>| B::IS_RUN || tenant.exit == exit;
+        let decides = |tenant: &&TenantReport<B>| B::RUN.is_some() || tenant.exit == exit;
         let error = tenants.iter().filter(decides).find_map(|tenant| tenant.error.clone());
         let body = OverTenants { body, tenants: Some(tenants), is_chosen: false };
         Finished { exit, error, warnings, body }
