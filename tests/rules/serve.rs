@@ -1,84 +1,10 @@
 //! `serve`: applies, and tells of the changes over HTTP.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::collections::BTreeMap;
 use std::net::TcpStream;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use sandpiper_tests::{Project, binary, environment};
-use serde_json::Value;
-
-/// A server that ends with the test.
-struct Server {
-    child: Child,
-    address: String,
-}
-
-impl Server {
-    /// Starts it on a free port.
-    fn start(folder: &Path, options: &[&str]) -> Self {
-        let mut command = Command::new(binary());
-        command.current_dir(folder).env_clear().envs(environment()).stderr(Stdio::piped());
-        let mut child = command.args(["serve", "--listen", "127.0.0.1:0"]).args(options).spawn().unwrap();
-        let mut line = String::new();
-        let mut stderr = BufReader::new(child.stderr.take().unwrap());
-        stderr.read_line(&mut line).unwrap();
-        let address = line.trim().strip_prefix("listening on http://").unwrap_or_else(|| panic!("{line}"));
-        let address = address.to_owned();
-        // What it says later is read, so that it never waits for a reader.
-        std::thread::spawn(move || std::io::copy(&mut stderr, &mut std::io::sink()));
-        Self { child, address }
-    }
-
-    fn send(&self, request: &str) -> (u16, String) {
-        self.try_send(request).unwrap_or_else(|| panic!("no answer to {request}"))
-    }
-
-    /// What it answers; nothing when it sends the caller away.
-    fn try_send(&self, request: &str) -> Option<(u16, String)> {
-        let mut stream = TcpStream::connect(&self.address).ok()?;
-        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-        stream.write_all(request.as_bytes()).ok()?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).ok()?;
-        let (head, body) = answer.split_once("\r\n\r\n")?;
-        Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
-    }
-
-    fn get(&self, path: &str) -> (u16, String) {
-        self.send(&format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"))
-    }
-
-    fn json(&self, path: &str) -> (u16, Value) {
-        let (status, body) = self.get(path);
-        (status, serde_json::from_str(&body).unwrap_or_else(|error| panic!("{path}: {error}: {body}")))
-    }
-
-    fn until(&self, path: &str, status: u16) -> Value {
-        let since = Instant::now();
-        loop {
-            let (got, body) = self.json(path);
-            if got == status {
-                return body;
-            }
-            assert!(since.elapsed() < Duration::from_secs(60), "{path} stays {got}: {body}");
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    }
-
-    fn stop(mut self, signal: &str) -> Option<i32> {
-        Command::new("kill").args(["-s", signal, &self.child.id().to_string()]).status().unwrap();
-        self.child.wait().unwrap().code()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use sandpiper_tests::{Project, Server};
 
 #[test]
 fn it_applies_and_is_ready_when_nothing_is_left() {
@@ -109,6 +35,11 @@ fn it_applies_and_is_ready_when_nothing_is_left() {
     ] {
         assert!(metrics.lines().any(|it| it == line), "{line} is not in\n{metrics}");
     }
+    let told = open_metrics(&metrics);
+    // The template that ran the change was compiled, or found compiled, and took memory.
+    assert!(told["sandpiper_compiled_components_total"] >= 1.0, "{metrics}");
+    assert!(told["sandpiper_compile_seconds_total"] > 0.0, "{metrics}");
+    assert!(told["sandpiper_guest_memory_peak_bytes"] >= 65536.0, "{metrics}");
     let paths = server.json("/v1/openapi.json").1["paths"].as_object().unwrap().clone();
     for path in paths.keys() {
         assert_eq!(server.get(path).0, 200, "{path}");
@@ -198,7 +129,7 @@ fn hostile_callers_do_not_exhaust_it() {
     assert_eq!(server.send("nonsense\r\n\r\n").0, 400);
     let many = format!("GET / HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(200));
     assert_eq!(server.send(&many).0, 431);
-    let silent: Vec<_> = (0..100).map(|_| TcpStream::connect(&server.address).unwrap()).collect();
+    let silent: Vec<_> = (0..100).map(|_| TcpStream::connect(server.address()).unwrap()).collect();
     // Those that say nothing are sent away, and then others are answered again.
     let since = Instant::now();
     while server.try_send("GET /healthz HTTP/1.1\r\n\r\n").is_none_or(|(status, _)| status != 200) {
@@ -206,4 +137,52 @@ fn hostile_callers_do_not_exhaust_it() {
         std::thread::sleep(Duration::from_millis(100));
     }
     drop(silent);
+}
+
+/// The samples of a text of OpenMetrics 1.0, which is checked: families are told once and together, with type and help
+/// before their samples; a unit ends its family's name; the samples of each type have its suffixes; nothing follows the
+/// end.
+fn open_metrics(text: &str) -> BTreeMap<String, f64> {
+    let mut samples = BTreeMap::new();
+    let mut families: Vec<&str> = Vec::new();
+    let (mut kind, mut has_help) = ("", false);
+    let body = text.strip_suffix("# EOF\n").expect("its end is not told");
+    for line in body.lines() {
+        let mut words = line.splitn(4, ' ');
+        if line.starts_with("# ") {
+            let (_, what, name) = (words.next(), words.next().unwrap(), words.next().unwrap());
+            let said = words.next().unwrap_or_else(|| panic!("{line}"));
+            if what == "TYPE" {
+                assert!(!families.contains(&name), "{name} is told twice");
+                assert!(["counter", "gauge", "histogram", "info"].contains(&said), "{line}");
+                families.push(name);
+                (kind, has_help) = (said, false);
+            }
+            assert_eq!(families.last(), Some(&name), "{line}");
+            if what == "UNIT" {
+                assert!(name.ends_with(&format!("_{said}")), "{line}");
+            }
+            has_help |= what == "HELP";
+            continue;
+        }
+        let (series, value) = line.rsplit_once(' ').unwrap_or_else(|| panic!("{line}"));
+        let name = series.split('{').next().unwrap();
+        let suffixes: &[&str] = match kind {
+            "counter" => &["_total"],
+            "histogram" => &["_bucket", "_sum", "_count"],
+            "info" => &["_info"],
+            _ => &[""],
+        };
+        let family = families.last().unwrap();
+        assert!(suffixes.iter().any(|suffix| name == format!("{family}{suffix}")), "{line} in {family}");
+        assert!(has_help, "{family} has no help");
+        let value: f64 = value.parse().unwrap_or_else(|_| panic!("{line}"));
+        assert!(value >= 0.0 && samples.insert(series.to_owned(), value).is_none(), "{line}");
+    }
+    for (series, count) in &samples {
+        if let Some(family) = series.strip_suffix("_bucket{le=\"+Inf\"}") {
+            assert_eq!(*count, samples[&format!("{family}_count")], "{series}");
+        }
+    }
+    samples
 }

@@ -8,6 +8,7 @@ mod outcome;
 mod process;
 mod project;
 pub mod scenes;
+mod server;
 mod servers;
 mod tree;
 mod words;
@@ -22,6 +23,7 @@ pub use languages::{LANGUAGES, SOURCES, language_project, toolchain_path};
 pub use outcome::Outcome;
 pub use process::{Running, environment};
 pub use project::{MARKED, Project, SHARED};
+pub use server::Server;
 pub use servers::{
     Api, Certificates, Loss, MariaDb, MariaDbDatabase, PgBouncer, Postgres, PostgresDatabase, Proxy,
     Starting, Things,

@@ -5,6 +5,8 @@ mod lists;
 mod queries;
 mod records;
 mod runs;
+mod served;
+mod stopped;
 
 use sandpiper_tests::{Outcome, Project, rows};
 

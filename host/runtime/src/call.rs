@@ -42,6 +42,7 @@ impl Runtime {
         sandbox.store.data_mut().lent.session = Some(session);
         let outcome = run(&mut sandbox, capability, call).await;
         capability::release(sandbox.store.data_mut()).await;
+        self.took_memory(sandbox.store.data().memory.used());
         let (lent, outcome) = sandbox.end(outcome);
         settle(lent, outcome, begun.elapsed() >= deadline).await
     }

@@ -185,6 +185,11 @@ impl Component {
             .or_else(|| by(&LANGUAGE_OF_TOOL))
     }
 
+    /// Whether it was compiled, or could not be.
+    pub(crate) fn is_compiled(&self) -> bool {
+        self.0.code.get().is_some()
+    }
+
     pub(crate) fn facts(&self) -> &Facts {
         &self.0.facts
     }

@@ -53,4 +53,4 @@ mod watch;
 
 pub use component::Component;
 pub use limits::Limits;
-pub use runtime::{Runtime, Settings, Warmed};
+pub use runtime::{Runtime, Settings, Usage, Warmed};

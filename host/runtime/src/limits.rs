@@ -129,6 +129,11 @@ impl Memory {
         Self { limits, used: 0, reached: false }
     }
 
+    /// Bytes that are taken; a guest never gives any back.
+    pub(crate) fn used(&self) -> usize {
+        self.used
+    }
+
     fn grow(&mut self, current: usize, desired: usize, unit: usize) -> wasmtime::Result<bool> {
         let more = desired.saturating_sub(current).saturating_mul(unit);
         let used = self.used.saturating_add(more);

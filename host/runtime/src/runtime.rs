@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use sandpiper_engine::digest::Digest;
 use sandpiper_engine::fault::{Blame, Fault, Problem};
@@ -34,6 +35,17 @@ pub enum Warmed {
     Lost,
 }
 
+/// What guests took of the machine.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Components that were compiled, or found compiled in the cache.
+    pub components: u64,
+    /// How long that took, all of them together.
+    pub compile_time: Duration,
+    /// The most bytes that the memories and tables of one guest took.
+    pub peak_memory: usize,
+}
+
 /// Runs components. One serves all threads of a process; making it costs nothing, for wasmtime's engine and the thread
 /// that watches deadlines start with the first component that is compiled.
 ///
@@ -45,12 +57,20 @@ pub struct Runtime {
     engine: OnceLock<Result<Engine, Fault>>,
     /// What was loaded, by its digest: whoever needs it next finds it compiled.
     loaded: Mutex<HashMap<Digest, Component>>,
+    /// Since somebody last asked.
+    usage: Mutex<Usage>,
 }
 
 impl Runtime {
     /// A runtime that has done nothing yet.
     pub fn new(settings: Settings) -> Self {
-        Self { settings, watch: Arc::default(), engine: OnceLock::new(), loaded: Mutex::default() }
+        Self {
+            settings,
+            watch: Arc::default(),
+            engine: OnceLock::new(),
+            loaded: Mutex::default(),
+            usage: Mutex::default(),
+        }
     }
 
     /// What its guests may take.
@@ -111,9 +131,29 @@ impl Runtime {
         })
     }
 
+    /// What guests took since this was last asked.
+    pub fn take_usage(&self) -> Usage {
+        std::mem::take(&mut *self.usage.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// A component's code.
     pub(crate) fn code<'a>(&self, component: &'a Component) -> Result<&'a InstancePre<State>, Fault> {
-        self.engine()?.code(component)
+        let engine = self.engine()?;
+        if component.is_compiled() {
+            return engine.code(component);
+        }
+        let begun = Instant::now();
+        let code = engine.code(component);
+        let mut usage = self.usage.lock().unwrap_or_else(PoisonError::into_inner);
+        usage.components += 1;
+        usage.compile_time += begun.elapsed();
+        code
+    }
+
+    /// Notes that a guest took so many bytes.
+    pub(crate) fn took_memory(&self, bytes: usize) {
+        let mut usage = self.usage.lock().unwrap_or_else(PoisonError::into_inner);
+        usage.peak_memory = usage.peak_memory.max(bytes);
     }
 
     fn engine(&self) -> Result<&Engine, Fault> {

@@ -177,12 +177,13 @@ fn named(event: &Event<'_>, is_of_tenant: bool) -> Option<(&'static str, Value)>
             });
             ("stage-finished", fields)
         }
-        // Of `plan --preview`, which has no events for programs; no tenant has tenants; calls are in the audit; and what
-        // was not delivered is told where it was to be delivered from.
+        // Of `plan --preview`, which has no events for programs; no tenant has tenants; calls are in the audit, and what
+        // guests took is for metrics; what was not delivered is told where it was to be delivered from.
         Event::PreviewStarted { .. }
         | Event::PreviewFinished { .. }
         | Event::OfTenant { .. }
         | Event::Called { .. }
+        | Event::GuestsTook(_)
         | Event::Undelivered(_) => return None,
     })
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use sandpiper_engine::calls::RecordedCall;
 use sandpiper_engine::entry::Mode;
 use sandpiper_engine::fault::{Fault, Problem};
+pub use sandpiper_runtime::Usage;
 pub use sandpiper_runtime::guest::Level;
 
 use crate::report::{ChangeReport, Exit, Finished, Report, StageReport};
@@ -57,6 +58,8 @@ pub enum Event<'a> {
         /// Of how many.
         count: usize,
     },
+    /// What the guests of a run took of the machine. Told before it is over, if there were any.
+    GuestsTook(Usage),
     /// The run is over; whatever it began was told before.
     RunFinished(&'a Finished<Report>),
     /// Something is odd, but stops nothing.

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
+use sandpiper::config::Tenants;
 use sandpiper::engine::fault::Fault;
+use sandpiper::observer::Silent;
 use sandpiper::report::{Exit, Finished, OverTenants, Report};
 use sandpiper::{Builder, Rollout, Sandpiper, Select, Stopper};
 
@@ -19,6 +21,8 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// How often files are looked at, and how soon a stop is noticed.
 const LOOK: Duration = Duration::from_secs(1);
+/// How often the system is asked that yields the tenants.
+const ASK: Duration = Duration::from_secs(60);
 const NOTICE: Duration = Duration::from_millis(50);
 
 /// Applies in a thread of its own.
@@ -37,7 +41,7 @@ impl Applying {
     pub(super) fn run(&self) -> Exit {
         let mut pause = FIRST_PAUSE;
         loop {
-            let seen = self.watch.then(|| self.picture());
+            let seen = self.watch.then(|| (self.picture(), self.tenants()));
             let exit = self.apply();
             if self.stopper.asked().is_some() {
                 return if matches!(exit, Exit::Interrupted | Exit::Terminated) { exit } else { Exit::Done };
@@ -69,9 +73,10 @@ impl Applying {
         finished.exit
     }
 
-    /// Waits until it is time, or files have changed and are at rest; false when it is told to stop.
-    fn until(&self, again: Option<Instant>, mut seen: Option<Picture>) -> bool {
-        let mut looked = Instant::now();
+    /// Waits until it is time, files have changed and are at rest, or there are other tenants; false when it is told to
+    /// stop.
+    fn until(&self, again: Option<Instant>, mut seen: Option<(Picture, Option<Vec<String>>)>) -> bool {
+        let (mut looked, mut asked) = (Instant::now(), Instant::now());
         let mut changed = false;
         loop {
             if self.stopper.asked().is_some() {
@@ -80,7 +85,7 @@ impl Applying {
             if again.is_some_and(|at| Instant::now() >= at) {
                 return true;
             }
-            if let Some(before) = &seen
+            if let Some((before, tenants)) = &mut seen
                 && looked.elapsed() >= LOOK
             {
                 let now = self.picture();
@@ -90,15 +95,23 @@ impl Applying {
                     // Who writes files may not be done yet.
                     (false, _) => changed = true,
                 }
-                (seen, looked) = (Some(now), Instant::now());
+                (*before, looked) = (now, Instant::now());
+                if tenants.is_some() && asked.elapsed() >= ASK {
+                    let now = self.tenants();
+                    if now.is_some() && now != *tenants {
+                        return true;
+                    }
+                    asked = Instant::now();
+                }
             }
             std::thread::sleep(NOTICE);
         }
     }
 
-    /// Every file that matters, with its size and time. A configuration that cannot be read now is a picture too.
+    /// Every file that matters, with its size and time, and the tenants that files name. A configuration that cannot be
+    /// read now is a picture too.
     fn picture(&self) -> Picture {
-        let mut picture = Picture::new();
+        let mut picture = Picture::default();
         if let Ok(project) = self.project.clone().build() {
             let config = project.config();
             if config.has_file
@@ -111,16 +124,32 @@ impl Applying {
                     look(&entry.path(), &mut picture);
                 }
             }
+            picture.tenants = config.tenants.clone();
         }
         picture
     }
+
+    /// The tenants that a system yields: none where it is not asked, or gives no answer now.
+    fn tenants(&self) -> Option<Vec<String>> {
+        let asked = self.panics.catch(|| {
+            let project = self.project.clone().observer(Arc::new(Silent)).build().ok()?;
+            let is_asked = matches!(project.config().tenants, Tenants::Query { .. });
+            let names = super::runtime().ok().filter(|_| is_asked)?.block_on(project.tenants());
+            names.ok()
+        });
+        asked.ok().flatten()
+    }
 }
 
-/// What is known of files without reading them.
-type Picture = BTreeMap<PathBuf, (u64, Option<SystemTime>)>;
+/// What is known of files without reading them, and who the tenants are.
+#[derive(Default, PartialEq)]
+struct Picture {
+    files: BTreeMap<PathBuf, (u64, Option<SystemTime>)>,
+    tenants: Tenants,
+}
 
 fn look(file: &Path, picture: &mut Picture) {
     if let Ok(data) = file.metadata() {
-        picture.insert(file.to_owned(), (data.len(), data.modified().ok()));
+        picture.files.insert(file.to_owned(), (data.len(), data.modified().ok()));
     }
 }

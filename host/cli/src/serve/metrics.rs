@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use sandpiper::observer::{Event, Observer};
+use sandpiper::observer::{Event, Observer, Usage};
 use sandpiper::report::ChangeOutcome;
 
 /// Upper bounds of the buckets of durations, in seconds.
@@ -22,6 +22,7 @@ struct Counted {
     retries: u64,
     durations: Histogram,
     waits: Histogram,
+    guests: Usage,
     /// Since when a stage waits for its lock.
     waiting: BTreeMap<Place, Instant>,
     /// Whether the lease of a stage is held; of tenants, of which there may be many, only those that are.
@@ -109,6 +110,25 @@ impl Metrics {
             "sandpiper_lock_wait_seconds",
             "How long stages waited for their locks.",
         );
+        let guests = &counted.guests;
+        family(
+            &mut text,
+            "sandpiper_compiled_components",
+            "counter",
+            None,
+            "Components that were compiled, or found compiled in the cache.",
+        );
+        sample(&mut text, "sandpiper_compiled_components_total", &guests.components);
+        family(&mut text, "sandpiper_compile_seconds", "counter", Some("seconds"), "How long that took.");
+        sample(&mut text, "sandpiper_compile_seconds_total", &guests.compile_time.as_secs_f64());
+        family(
+            &mut text,
+            "sandpiper_guest_memory_peak_bytes",
+            "gauge",
+            Some("bytes"),
+            "The most memory that one guest took.",
+        );
+        sample(&mut text, "sandpiper_guest_memory_peak_bytes", &guests.peak_memory);
         family(
             &mut text,
             "sandpiper_lease_held",
@@ -161,6 +181,11 @@ impl Observer for Metrics {
                 }
             }
             Event::ChangeRetried { .. } => counted.retries += 1,
+            Event::GuestsTook(took) => {
+                counted.guests.components += took.components;
+                counted.guests.compile_time += took.compile_time;
+                counted.guests.peak_memory = counted.guests.peak_memory.max(took.peak_memory);
+            }
             Event::ChangeFinished { change, .. } => {
                 if let Some(took) = change.duration_ms {
                     counted.durations.add(Duration::from_millis(took));

@@ -13,7 +13,7 @@ use super::undo::first_error;
 use super::{Opened, Sandpiper, Select, after_undo, redact_stages};
 use crate::clock::milliseconds;
 use crate::lock::Leases;
-use crate::observer::Event;
+use crate::observer::{Event, Usage};
 use crate::report::{Counts, Exit, Finished, Report};
 use crate::run::Core;
 use crate::run::idle;
@@ -47,6 +47,10 @@ impl Sandpiper {
         finished.body.run_id.clone_from(&self.owner.run_id);
         finished.body.duration_ms = milliseconds(begun.elapsed());
         finished.body.counts = Counts::of(&finished.body.stages);
+        let usage = self.runtime.take_usage();
+        if usage != Usage::default() {
+            self.observer.event(&Event::GuestsTook(usage));
+        }
         self.observer.event(&Event::RunFinished(&finished));
         finished
     }

@@ -124,7 +124,7 @@ impl Sandpiper {
         if let Some(command) = B::RUN {
             self.tell_start(command);
         }
-        let names = self.tenant_names().await?;
+        let names = self.tenants().await?;
         let tenants = self.configured_for(&names)?;
         let base = self.ready_for(&tenants).await?;
         self.observer.event(&Event::Tenants { count: names.len() });

@@ -21,8 +21,12 @@ const MOST: usize = 100_000;
 const BATCH: (u32, usize) = (1_000, 1 << 20);
 
 impl Sandpiper {
-    /// The names of all tenants.
-    pub(super) async fn tenant_names(&self) -> Result<Vec<String>, Fault> {
+    /// The names of all tenants: those of the configuration, or what its query yields right now. None without tenants.
+    ///
+    /// # Errors
+    ///
+    /// The system that is asked cannot be reached, or yields something else than names.
+    pub async fn tenants(&self) -> Result<Vec<String>, Fault> {
         match &self.config().tenants {
             Tenants::None => Ok(Vec::new()),
             Tenants::Named(names) => Ok(names.clone()),
