@@ -80,7 +80,8 @@ impl Sampler {
         let [.., a, b, c, d, e, f, g] = *trace_id;
         // The last 56 bits are random: everybody who samples by them decides alike.
         let random = u64::from_be_bytes([0, a, b, c, d, e, f, g]);
-        (random as f64) < self.ratio * (1_u64 << 56) as f64
+        // As many of them as a number holds without rounding.
+        ((random >> 3) as f64) < self.ratio * (1_u64 << 53) as f64
     }
 }
 
@@ -165,7 +166,7 @@ mod tests {
         let sampler = Sampler::named("traceidratio", Some(0.5)).unwrap();
         let mut id = [0xff; 16];
         assert!(!sampler.takes(&id, None));
-        id[9] = 0x7e;
+        id[9] = 0x7f;
         assert!(sampler.takes(&id, None));
         assert!(!Sampler { ratio: 0.0, ..sampler }.takes(&[0; 16], None));
         assert!(Sampler { ratio: 1.0, ..sampler }.takes(&[0xff; 16], None));
