@@ -35,6 +35,7 @@ mod statements;
 mod systems;
 mod telemetry;
 mod templates;
+mod terminal;
 mod undo;
 mod undo_archive;
 mod undo_failures;

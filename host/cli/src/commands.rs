@@ -4,7 +4,7 @@ mod exec;
 mod trail;
 
 use std::fs::File;
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -208,6 +208,7 @@ impl Session<'_> {
     /// Does the work while a file, or standard output, is told what happens.
     fn told(mut self, file: &Path, work: impl FnOnce(&Session<'_>) -> u8) -> u8 {
         let is_output = file == Path::new("-");
+        self.beside_events(is_output && io::stdout().is_terminal());
         let beside = self.output.clone().beside();
         // Lines and human text do not mix; a document is one more line.
         let output = if is_output && beside.format == Format::Human { &beside } else { self.output };
@@ -217,6 +218,13 @@ impl Session<'_> {
                 work(&Session { output, ..self })
             }
             Err(fault) => self.output.refuse(fault),
+        }
+    }
+
+    /// Lines of events on a terminal would run into those that are drawn in place.
+    fn beside_events(&mut self, on_terminal: bool) {
+        if on_terminal && self.watch.is_some() {
+            self.watch = Some(Arc::new(Watch::plain(self.output)));
         }
     }
 
@@ -265,7 +273,7 @@ impl Session<'_> {
         observers.extend(self.events.iter().map(|events| Arc::clone(events) as Arc<dyn Observer>));
         observers.extend(self.telemetry.iter().map(|it| Arc::clone(it) as Arc<dyn Observer>));
         let (observers, stopper) = (Arc::new(Each(observers)), self.stopper.clone());
-        let observer = StopOnSignal::new(observers, stopper.clone(), self.output.clone());
+        let observer = StopOnSignal::new(observers, stopper.clone(), self.output.clone(), self.watch.clone());
         if self.first {
             observer.listen();
         }

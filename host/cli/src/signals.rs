@@ -11,25 +11,33 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::output::Output;
+use crate::watch::Watch;
 
 /// Listens to signals from the first such event on, and passes every event on.
 pub(crate) struct StopOnSignal {
     observer: Arc<dyn Observer>,
     stopper: Stopper,
     output: Output,
+    /// What stands on the terminal.
+    watch: Option<Arc<Watch>>,
     listening: Once,
 }
 
 impl StopOnSignal {
     /// Signals go to `stopper`, events to `observer`.
     /// A second signal ends the process with what `output` says then.
-    pub(crate) fn new(observer: Arc<dyn Observer>, stopper: Stopper, output: Output) -> Self {
-        Self { observer, stopper, output, listening: Once::new() }
+    pub(crate) fn new(
+        observer: Arc<dyn Observer>,
+        stopper: Stopper,
+        output: Output,
+        watch: Option<Arc<Watch>>,
+    ) -> Self {
+        Self { observer, stopper, output, watch, listening: Once::new() }
     }
 
     /// Listens from now on: the first process of a container is not ended by a signal that nobody listens to.
     pub(crate) fn listen(&self) {
-        self.listening.call_once(|| listen(self.stopper.clone(), self.output.clone()));
+        self.listening.call_once(|| listen(self.stopper.clone(), self.output.clone(), self.watch.clone()));
     }
 }
 
@@ -48,7 +56,7 @@ impl Observer for StopOnSignal {
 }
 
 /// Where signals cannot be listened to, they end the process, which the next run recovers from like from any crash.
-fn listen(stopper: Stopper, output: Output) {
+fn listen(stopper: Stopper, output: Output, watch: Option<Arc<Watch>>) {
     let Ok(mut signals) = Signals::new([SIGINT, SIGTERM]) else { return };
     let listen = move || {
         let mut first = None;
@@ -56,10 +64,14 @@ fn listen(stopper: Stopper, output: Output) {
             let asked =
                 *first.get_or_insert(if signal == SIGINT { Asked::Interrupt } else { Asked::Terminate });
             if stopper.stop(asked) {
-                eprintln!(
-                    "stopping: the running change is told, and given its grace; once more to end at once"
-                );
+                let line =
+                    "stopping: the running change is told, and given its grace; once more to end at once";
+                match &watch {
+                    Some(watch) => watch.say(line),
+                    None => eprintln!("{line}"),
+                }
             } else {
+                watch.iter().for_each(|watch| watch.take_away());
                 output.end_at_once(asked.exit());
                 std::process::exit(i32::from(asked.exit().code()));
             }

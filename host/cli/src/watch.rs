@@ -1,4 +1,4 @@
-//! Watches a run for people: the running change on a terminal, a line now and then elsewhere, and the logs of changes.
+//! Watches a run for people: what runs, in place, on a terminal, a line now and then elsewhere, and the logs of changes.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -11,18 +11,22 @@ use crate::output::Output;
 use crate::render::fault;
 use crate::render::style::{Ink, Palette, clean, duration};
 
+mod live;
+mod task;
 mod tenants;
 
+use live::{Live, Size};
+use task::{Task, place, whole};
 use tenants::Tenants;
 
-/// How often the line on a terminal is drawn.
+/// How often what stands on a terminal is looked at.
 const FRAME: Duration = Duration::from_millis(100);
-/// What is over sooner is not worth a line on a terminal.
+/// So many lines stand there at most, fewer on a small one; what else runs is counted.
+const MOST_LINES: usize = 8;
+/// A run that is over sooner is not worth a line on a terminal.
 const PATIENCE: Duration = Duration::from_millis(300);
 /// How often a line is written elsewhere.
 const PERIOD: Duration = Duration::from_secs(10);
-/// The width of a progress bar.
-const BAR: usize = 20;
 
 /// Writes to standard error what happens in a run.
 #[derive(Debug)]
@@ -45,25 +49,10 @@ struct State {
     tasks: Vec<Task>,
     /// How far it is with the tenants, where it goes over some.
     tenants: Option<Tenants>,
-    drawn: bool,
+    /// Since when there is something to show.
+    since: Option<Instant>,
+    live: Live,
     over: bool,
-}
-
-/// A change that runs, or a stage that waits for its lock.
-#[derive(Debug)]
-struct Task {
-    /// For whom; empty where there are no tenants.
-    tenant: String,
-    stage: String,
-    /// The change; none while the stage waits.
-    id: Option<String>,
-    /// Who holds the lock, in words.
-    holder: String,
-    since: Instant,
-    done: u64,
-    total: u64,
-    /// When the last line about it was written.
-    told: Option<Instant>,
 }
 
 impl Watch {
@@ -71,6 +60,15 @@ impl Watch {
     pub(crate) fn new(output: &Output) -> Self {
         let terminal =
             io::stderr().is_terminal() && std::env::var_os("TERM").is_some_and(|term| term != "dumb");
+        Self::on(terminal, output)
+    }
+
+    /// The same where something else writes to the terminal meanwhile: it gets lines, whatever it is.
+    pub(crate) fn plain(output: &Output) -> Self {
+        Self::on(false, output)
+    }
+
+    fn on(terminal: bool, output: &Output) -> Self {
         let shared = Shared {
             state: Mutex::default(),
             over: Condvar::new(),
@@ -81,12 +79,21 @@ impl Watch {
         Self { shared: Arc::new(shared), clock: Mutex::default() }
     }
 
-    /// Ends watching, and takes the line off the terminal.
-    pub(crate) fn stop(&self) {
+    /// Writes a line, above those that stand on a terminal.
+    pub(crate) fn say(&self, line: &str) {
+        self.shared.say(&mut self.shared.state(), line);
+    }
+
+    /// Takes the lines off the terminal, for good.
+    pub(crate) fn take_away(&self) {
         let mut state = self.shared.state();
         state.over = true;
         self.shared.erase(&mut state);
-        drop(state);
+    }
+
+    /// Ends watching, and takes the lines off the terminal.
+    pub(crate) fn stop(&self) {
+        self.take_away();
         self.shared.over.notify_all();
         if let Some(clock) = self.clock.lock().unwrap_or_else(PoisonError::into_inner).take() {
             // A clock that panicked has nothing more to draw.
@@ -115,6 +122,7 @@ impl Observer for Watch {
         match event {
             Event::Tenants { count } => {
                 state.tenants = Some(Tenants::new(*count, Instant::now()));
+                state.since.get_or_insert_with(Instant::now);
                 drop(state);
                 self.start();
             }
@@ -133,7 +141,7 @@ impl Observer for Watch {
             Event::StageStarted { stage } => state.tasks.retain(|task| !task.is_of(tenant, stage)),
             Event::StageFinished(stage) => state.tasks.retain(|task| !task.is_of(tenant, &stage.name)),
             Event::ChangeStarted { stage, id, .. } => {
-                state.tasks.push(Task::new(tenant, stage, Some(id), Instant::now()));
+                state.begins(tenant, stage, id);
                 drop(state);
                 self.start();
             }
@@ -143,12 +151,16 @@ impl Observer for Watch {
                 }
             }
             Event::PreviewStarted { stage, id } => {
-                state.tasks.push(Task::new(tenant, stage, Some(id), Instant::now()));
+                state.begins(tenant, stage, id);
                 drop(state);
                 self.start();
             }
-            Event::PreviewFinished { id } => {
-                state.tasks.retain(|task| !task.runs(tenant, id));
+            Event::PreviewFinished { id } => state.ends(tenant, id),
+            // What follows is the result, also where the process goes on.
+            Event::RunFinished(_) if tenant.is_empty() => {
+                state.tasks.clear();
+                state.tenants = None;
+                self.shared.erase(&mut state);
             }
             Event::Awaiting { what, answer: Some(answer), waited, limit } => {
                 let left = whole(limit.saturating_sub(*waited).as_secs_f64().ceil() as u64);
@@ -174,7 +186,7 @@ impl Observer for Watch {
                 );
             }
             Event::ChangeFinished { change, stage } => {
-                state.tasks.retain(|task| !task.runs(tenant, change.id.as_str()));
+                state.ends(tenant, change.id.as_str());
                 if self.shared.verbose > 0 {
                     let took = change
                         .duration_ms
@@ -226,25 +238,33 @@ impl Shared {
     }
 
     fn draw(&self, state: &mut State, now: Instant) {
-        match state.line(now, self.palette) {
-            // Without wrapping, a line that is too long stays one line, which can be erased.
-            Some(line) => {
-                to_stderr(&format!("\r\u{1b}[?7l{line}\u{1b}[K\u{1b}[?7h"));
-                state.drawn = true;
-            }
-            None => self.erase(state),
+        let size = Size::now();
+        let lines = state.lines(now, self.palette, size);
+        if let Some(frame) = state.live.frame(&lines, size) {
+            to_stderr(&frame);
         }
     }
 
     fn erase(&self, state: &mut State) {
-        if std::mem::take(&mut state.drawn) {
-            to_stderr("\r\u{1b}[K");
+        if self.terminal {
+            to_stderr(&state.live.erase(Size::now()));
         }
     }
 
+    /// One write, so that the lines below do not flicker.
     fn say(&self, state: &mut State, line: &str) {
-        self.erase(state);
-        to_stderr(&format!("{line}\n"));
+        if !self.terminal {
+            return to_stderr(&format!("{line}\n"));
+        }
+        let size = Size::now();
+        let mut text = state.live.erase(size);
+        let was_drawn = !text.is_empty();
+        text.extend([line, "\n"]);
+        if was_drawn {
+            let lines = state.lines(Instant::now(), self.palette, size);
+            text.extend(state.live.frame(&lines, size));
+        }
+        to_stderr(&text);
     }
 }
 
@@ -256,34 +276,58 @@ impl State {
             return;
         }
         let now = Instant::now();
+        self.since.get_or_insert(now);
         let mut task = Task::new(tenant, stage, None, now.checked_sub(waited).unwrap_or(now));
         holder.clone_into(&mut task.holder);
         self.tasks.push(task);
     }
 
-    /// The line for a terminal: what takes longest, and how much there is besides.
-    fn line(&self, now: Instant, palette: Palette) -> Option<String> {
-        match self.tenants.as_ref().and_then(|tenants| tenants.line(now)) {
-            Some(tenants) => Some(format!("  {tenants}{}", self.tasks(now, palette).unwrap_or_default())),
-            None => self.tasks(now, palette),
+    /// A stage does one thing at a time: this.
+    fn begins(&mut self, tenant: &str, stage: &str, id: &str) {
+        let now = Instant::now();
+        self.since.get_or_insert(now);
+        let task = Task::new(tenant, stage, Some(id), now);
+        match self.tasks.iter_mut().find(|task| task.is_of(tenant, stage)) {
+            // It keeps its place, so that no line jumps.
+            Some(last) => {
+                let before = if last.id.is_some() { last.before + 1 } else { 0 };
+                *last = Task { before, ..task };
+            }
+            None => self.tasks.push(task),
         }
     }
 
-    fn tasks(&self, now: Instant, palette: Palette) -> Option<String> {
-        let slow = || self.tasks.iter().filter(|task| now.saturating_duration_since(task.since) >= PATIENCE);
-        let first = slow().min_by_key(|task| task.since)?;
-        let others = match slow().count() {
-            0 | 1 => String::new(),
-            many => format!("  and {} more", many - 1),
-        };
-        Some(format!("  {}{}", first.text(now, palette), palette.paint(Ink::Faint, &others)))
+    fn ends(&mut self, tenant: &str, id: &str) {
+        for task in self.tasks.iter_mut().filter(|task| task.runs(tenant, id)) {
+            task.is_over = true;
+        }
+    }
+
+    /// The lines for a terminal: how far it is with the tenants, and what runs.
+    fn lines(&self, now: Instant, palette: Palette, size: Size) -> Vec<String> {
+        if self.since.is_none_or(|since| now.saturating_duration_since(since) < PATIENCE) {
+            return Vec::new();
+        }
+        let mut lines: Vec<String> =
+            self.tenants.iter().map(|tenants| format!("  {}", tenants.live(now, palette))).collect();
+        // The line above stays, whatever the terminal's height.
+        let room = MOST_LINES.min(size.rows.saturating_sub(1)).saturating_sub(lines.len()).max(1);
+        let shown = if self.tasks.len() > room { room.saturating_sub(1).max(1) } else { room };
+        let (shown, others) = self.tasks.split_at(shown.min(self.tasks.len()));
+        lines.extend(
+            shown.iter().map(|task| format!("  {}", task.live(now, palette, size.columns.saturating_sub(2)))),
+        );
+        if !others.is_empty() {
+            lines.push(palette.paint(Ink::Faint, &format!("  and {} more", others.len())));
+        }
+        lines
     }
 
     /// The lines to write where there is no terminal: at once for a lock, and then every ten seconds.
     fn due(&mut self, now: Instant) -> Vec<String> {
         let mut lines: Vec<String> =
             self.tenants.as_mut().and_then(|tenants| tenants.due(now)).into_iter().collect();
-        for task in &mut self.tasks {
+        for task in self.tasks.iter_mut().filter(|task| !task.is_over) {
             let at_once = task.id.is_none() && task.told.is_none();
             if at_once || now.saturating_duration_since(task.told.unwrap_or(task.since)) >= PERIOD {
                 task.told = Some(now);
@@ -292,52 +336,6 @@ impl State {
         }
         lines
     }
-}
-
-impl Task {
-    fn new(tenant: &str, stage: &str, id: Option<&str>, since: Instant) -> Self {
-        let (tenant, stage, id) = (tenant.to_owned(), stage.to_owned(), id.map(str::to_owned));
-        Self { tenant, stage, id, holder: String::new(), since, done: 0, total: 0, told: None }
-    }
-
-    fn is_of(&self, tenant: &str, stage: &str) -> bool {
-        self.tenant == tenant && self.stage == stage
-    }
-
-    fn runs(&self, tenant: &str, id: &str) -> bool {
-        self.tenant == tenant && self.id.as_deref() == Some(id)
-    }
-
-    fn text(&self, now: Instant, palette: Palette) -> String {
-        let seconds = now.saturating_duration_since(self.since).as_secs();
-        let stage = place(&self.tenant, &self.stage);
-        let Some(id) = &self.id else {
-            let holder = clean(&self.holder);
-            return format!("waiting for the lock of stage {stage}, held by {holder} ({})", whole(seconds));
-        };
-        let progress = progress(self.done, self.total, palette);
-        format!("{stage}: {} is running{progress} ({})", palette.paint(Ink::Head, &clean(id)), whole(seconds))
-    }
-}
-
-/// What happens where: the tenant stands before it, where there are tenants.
-fn place(tenant: &str, what: &str) -> String {
-    if tenant.is_empty() { clean(what) } else { format!("{} {}", clean(tenant), clean(what)) }
-}
-
-/// Seconds as people say them.
-fn whole(seconds: u64) -> String {
-    if seconds < 60 { format!("{seconds} s") } else { duration(seconds.saturating_mul(1000)) }
-}
-
-fn progress(done: u64, total: u64, palette: Palette) -> String {
-    if total == 0 {
-        return if done == 0 { String::new() } else { format!(", {done} done") };
-    }
-    let share = |of: u64| u128::from(done.min(total)) * u128::from(of) / u128::from(total);
-    let filled = usize::try_from(share(BAR as u64)).unwrap_or(BAR).min(BAR);
-    let bar = format!("{}{}", palette.paint(Ink::Good, &"━".repeat(filled)), "╌".repeat(BAR - filled));
-    format!(" {bar} {} % ({done} of {total})", share(100))
 }
 
 /// A line of a change's log, if it is loud enough: warnings and errors, with `-v` information, with `-vv` everything.
@@ -366,24 +364,43 @@ mod tests {
         Task { done, total, ..Task::new("", "data", Some("backfill"), since) }
     }
 
+    const SIZE: Size = Size { columns: 80, rows: 5 };
+
     #[test]
-    fn a_running_change_shows_how_far_it_is() {
+    fn a_quick_run_draws_no_line_and_a_long_one_one_for_each_of_those_that_run() {
         let start = Instant::now();
-        let now = start + Duration::from_secs(12);
-        let text = |done, total| running(start, done, total).text(now, Palette::default());
-        assert_eq!(text(0, 0), "data: backfill is running (12 s)");
-        assert_eq!(text(7, 0), "data: backfill is running, 7 done (12 s)");
-        assert_eq!(text(1, 4), "data: backfill is running ━━━━━╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌ 25 % (1 of 4) (12 s)");
-        assert!(text(u64::MAX, 3).contains(&format!("{} 100 %", "━".repeat(BAR))));
+        let task = |stage: &str| Task::new("", stage, Some("backfill"), start);
+        let tasks = ["a", "b", "c", "d", "e"].map(task).into();
+        let mut state = State { tasks, since: Some(start), ..State::default() };
+        let lines = |state: &State, millis| {
+            state.lines(start + Duration::from_millis(millis), Palette::default(), SIZE)
+        };
+        assert_eq!(lines(&state, 100), [""; 0]);
+        assert_eq!(
+            lines(&state, 1000),
+            [
+                "  a: backfill is running (1 s)",
+                "  b: backfill is running (1 s)",
+                "  c: backfill is running (1 s)",
+                "  and 2 more",
+            ]
+        );
+        state.tasks.truncate(4);
+        assert_eq!(lines(&state, 1000).len(), 4);
     }
 
     #[test]
-    fn a_quick_change_draws_no_line() {
-        let start = Instant::now();
-        let state = State { tasks: vec![running(start, 0, 0), running(start, 0, 0)], ..State::default() };
-        assert_eq!(state.line(start + Duration::from_millis(100), Palette::default()), None);
-        let line = state.line(start + Duration::from_secs(1), Palette::default()).unwrap();
-        assert_eq!(line, "  data: backfill is running (1 s)  and 1 more");
+    fn the_line_of_a_stage_stays_until_its_next_change_begins() {
+        let mut state = State::default();
+        state.begins("", "data", "one");
+        state.ends("", "one");
+        let later = Instant::now() + PERIOD;
+        let lines = |state: &State| state.lines(later, Palette::default(), SIZE);
+        assert!(lines(&state)[0].starts_with("  data: one is running ("));
+        assert!(state.due(later).is_empty(), "elsewhere nothing is said of what is over");
+        state.begins("", "data", "two");
+        assert!(lines(&state)[0].starts_with("  data: two is running (") && lines(&state).len() == 1);
+        assert!(lines(&state)[0].ends_with("  1 before it"));
     }
 
     #[test]

@@ -33,6 +33,7 @@ pub(super) fn run(mut session: Session<'_>, global: Global, exec: Exec) -> u8 {
     session.first = true;
     let stopper = session.stopper.clone();
     if let Some(file) = events {
+        session.beside_events(file == Path::new("-"));
         match super::events(&file, io::stderr()) {
             Ok(events) => session.events = Some(events.into()),
             Err(fault) => return output.refuse(fault),

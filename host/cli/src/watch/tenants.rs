@@ -4,7 +4,9 @@ use std::time::Instant;
 
 use sandpiper::report::Exit;
 
-use super::{PATIENCE, PERIOD, whole};
+use super::PERIOD;
+use super::task::{bar, whole};
+use crate::render::style::Palette;
 
 /// How many are over, and since when it goes on.
 #[derive(Debug)]
@@ -29,9 +31,10 @@ impl Tenants {
         self.failed += usize::from(!matches!(exit, Exit::Done | Exit::Pending));
     }
 
-    /// What a terminal shows, once it is worth it.
-    pub(super) fn line(&self, now: Instant) -> Option<String> {
-        (now.saturating_duration_since(self.since) >= PATIENCE).then(|| self.text(now))
+    /// What a terminal shows.
+    pub(super) fn live(&self, now: Instant, palette: Palette) -> String {
+        let bar = bar(self.done as u64, self.count as u64, palette);
+        format!("{bar} {}", self.text(now))
     }
 
     /// The line to write where there is no terminal, when it is time for one.
@@ -62,9 +65,9 @@ mod tests {
         let mut tenants = Tenants::new(1000, start);
         tenants.went_on(1, Exit::Failed);
         tenants.went_on(2, Exit::Done);
-        assert_eq!(tenants.line(start), None);
         let later = start + Duration::from_secs(11);
-        assert_eq!(tenants.line(later).unwrap(), "2 of 1000 tenants are over, 1 failed (11 s)");
+        let line = tenants.live(later, Palette::default());
+        assert_eq!(line, format!("{} 2 of 1000 tenants are over, 1 failed (11 s)", "╌".repeat(20)));
         assert!(tenants.due(later).is_some() && tenants.due(later).is_none());
     }
 }
