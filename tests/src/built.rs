@@ -139,6 +139,6 @@ fn profile_folder() -> PathBuf {
 }
 
 /// Where all that is built lies.
-pub(crate) fn target_folder() -> PathBuf {
+pub fn target_folder() -> PathBuf {
     profile_folder().parent().expect("a profile's folder lies in the target folder").to_owned()
 }

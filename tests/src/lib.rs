@@ -15,7 +15,7 @@ mod words;
 
 pub use built::{
     binary, binary_with_crash_points, component, component_with_id, example_application, language_plugin,
-    plugin,
+    plugin, target_folder,
 };
 pub use clocks::{Clocks, DAY};
 pub use database::{open, rows, schema};

@@ -3,6 +3,7 @@
 mod application;
 mod image;
 mod manifests;
+mod template;
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;

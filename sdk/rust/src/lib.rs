@@ -24,12 +24,15 @@
 //!
 //! An optional `verify` tells from the system whether the change is applied; it returns a [`Verdict`] or a
 //! `bool`. The keys of the attribute are described at [`change`].
+//!
+//! Changes written as data are run by templates; [`template`](macro@template) makes one.
 
 mod context;
 mod error;
 pub mod http;
 mod lent;
 pub mod sql;
+pub mod template;
 
 #[doc(hidden)]
 pub mod bindings;
@@ -40,7 +43,7 @@ pub use bindings::execution::Level;
 pub use bindings::types::Verdict;
 pub use context::Context;
 pub use error::{Error, ErrorKind, Result};
-pub use sandpiper_sdk_macros::change;
+pub use sandpiper_sdk_macros::{change, template};
 
 /// What most changes need: `use sandpiper_sdk::prelude::*;`.
 pub mod prelude {

@@ -1,70 +1,15 @@
 //! What `#[change]` writes beside the author's code: the description, and the exports of the component.
 
 use crate::arguments::Arguments;
-use crate::functions::{Function, Functions, Kind};
+use crate::functions::{Function, Functions, Kind, Of};
+use crate::item;
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
-use syn::{Error, ImplItem, Item, ItemImpl, ItemMod, Result, parse_quote};
+use syn::Result;
 
 /// The whole expansion: the item, and what makes a component of it.
 pub(crate) fn change(arguments: TokenStream, item: TokenStream) -> Result<TokenStream> {
-    // An item that is broken is told by the compiler, in its own words.
-    let item: Item = syn::parse2(item)?;
-    let arguments = syn::parse2::<Arguments>(arguments);
-    match item {
-        Item::Mod(module) => in_module(arguments, module),
-        Item::Impl(block) => beside_impl(arguments, &block),
-        _ => Err(Error::new(
-            Span::call_site(),
-            "this stands on a module (`mod change { .. }`) or on an `impl` block that holds `apply` and `rollback`",
-        )),
-    }
-}
-
-/// The glue goes into the module, where it sees private functions as well.
-fn in_module(arguments: Result<Arguments>, mut module: ItemMod) -> Result<TokenStream> {
-    let place = module.ident.span();
-    let Some((_, items)) = &mut module.content else {
-        return Err(Error::new(place, "write the module here, with `{ .. }`, not in a file of its own"));
-    };
-    let signatures = items.iter().filter_map(|item| match item {
-        Item::Fn(function) => Some(&function.sig),
-        _ => None,
-    });
-    let (arguments, functions) = both(arguments, Functions::find(signatures, place))?;
-    let glue = glue(&arguments, &functions, &quote!(self));
-    items.push(parse_quote!(#glue));
-    Ok(quote!(#module))
-}
-
-fn beside_impl(arguments: Result<Arguments>, block: &ItemImpl) -> Result<TokenStream> {
-    let place = block.impl_token.span;
-    if block.trait_.is_some() || !block.generics.params.is_empty() {
-        return Err(Error::new(
-            place,
-            "write `impl Type { .. }`, without a trait and without generic parameters",
-        ));
-    }
-    let signatures = block.items.iter().filter_map(|item| match item {
-        ImplItem::Fn(function) => Some(&function.sig),
-        _ => None,
-    });
-    let (arguments, functions) = both(arguments, Functions::find(signatures, place))?;
-    let this = &block.self_ty;
-    let glue = glue(&arguments, &functions, &quote!(<#this>));
-    Ok(quote!(#block #glue))
-}
-
-/// What is wrong with the attribute and with the functions is told at once.
-fn both(arguments: Result<Arguments>, functions: Result<Functions>) -> Result<(Arguments, Functions)> {
-    match (arguments, functions) {
-        (Ok(arguments), Ok(functions)) => Ok((arguments, functions)),
-        (Err(mut error), Err(further)) => {
-            error.combine(further);
-            Err(error)
-        }
-        (Err(error), Ok(_)) | (Ok(_), Err(error)) => Err(error),
-    }
+    item::with_glue(Of::Change, syn::parse2::<Arguments>(arguments), item, glue)
 }
 
 /// One constant that nothing can refer to; inside it stand the implementations of what the component exports.

@@ -1,11 +1,38 @@
-//! The functions of a change: which there are, and what kind of system they work on.
+//! The functions of a change or a template: which there are, and what kind of system they work on.
 
 use crate::arguments::Problems;
 use proc_macro2::{Ident, Span};
 use syn::spanned::Spanned;
 use syn::{Error, FnArg, Result, ReturnType, Signature, Type};
 
-/// What kind of system a change works on; the type of the first argument tells.
+/// What the functions are of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Of {
+    /// A change: the first argument is the target system.
+    Change,
+    /// A template: a step of a change comes before the target system.
+    Template,
+}
+
+impl Of {
+    /// What stands before the target system, as it is written.
+    fn before(self) -> &'static str {
+        match self {
+            Self::Change => "",
+            Self::Template => "step: &Step, ",
+        }
+    }
+
+    /// So many arguments stand before the target system.
+    fn leading(self) -> usize {
+        match self {
+            Self::Change => 0,
+            Self::Template => 1,
+        }
+    }
+}
+
+/// What kind of system a change works on; the type of the argument tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// `&sql::Connection`
@@ -23,7 +50,7 @@ impl Kind {
     }
 }
 
-/// One of the functions of a change, checked.
+/// One of the functions, checked.
 #[derive(Debug)]
 pub(crate) struct Function {
     pub(crate) name: Ident,
@@ -33,10 +60,12 @@ pub(crate) struct Function {
     pub(crate) output: Span,
 }
 
-/// All functions of a change.
+/// All functions that the host calls.
 #[derive(Debug)]
 pub(crate) struct Functions {
     pub(crate) kind: Kind,
+    /// Of a template: it looks at a step before anything runs.
+    pub(crate) assess: Option<Ident>,
     pub(crate) apply: Function,
     pub(crate) rollback: Function,
     pub(crate) verify: Option<Function>,
@@ -44,12 +73,18 @@ pub(crate) struct Functions {
 
 impl Functions {
     /// Finds them among the functions of a module or an `impl` block that stands at `place`.
-    pub(crate) fn find<'a>(signatures: impl Iterator<Item = &'a Signature>, place: Span) -> Result<Self> {
+    pub(crate) fn find<'a>(
+        of: Of,
+        signatures: impl Iterator<Item = &'a Signature>,
+        place: Span,
+    ) -> Result<Self> {
+        let mut assess = None;
         let mut apply = None;
         let mut rollback = None;
         let mut verify = None;
         for signature in signatures {
             match signature.ident.to_string().as_str() {
+                "assess" if of == Of::Template => assess = Some(signature),
                 "apply" => apply = Some(signature),
                 "rollback" => rollback = Some(signature),
                 "verify" => verify = Some(signature),
@@ -58,25 +93,27 @@ impl Functions {
         }
         let mut problems = Problems::default();
         let Some(apply) = apply else {
-            return Err(Error::new(
-                place,
-                "`apply` is missing; write `pub fn apply(db: &Connection, ctx: &Context) -> Result { .. }`, with \
+            let message = format!(
+                "`apply` is missing; write `pub fn apply({}db: &Connection, ctx: &Context) -> Result {{ .. }}`, with \
                  `&sql::Connection` for a database or `&http::Endpoint` for an API",
-            ));
+                of.before()
+            );
+            return Err(Error::new(place, message));
         };
-        let kind = problems.collect(kind(apply));
+        let kind = problems.collect(kind(of, apply));
+        let assess = assess.and_then(|assess| problems.collect(assessing(assess)));
         let function = |signature, problems: &mut Problems| {
-            problems.collect(check(signature, kind)).zip(kind).map(|(function, _)| function)
+            problems.collect(check(of, signature, kind)).zip(kind).map(|(function, _)| function)
         };
         let checked_apply = function(apply, &mut problems);
         let checked_rollback = match rollback {
             Some(rollback) => function(rollback, &mut problems),
             None => {
-                let parameter = kind.unwrap_or(Kind::Sql).parameter();
+                let (before, parameter) = (of.before(), kind.unwrap_or(Kind::Sql).parameter());
                 problems.add(Error::new(
                     place,
                     format!(
-                        "`rollback` is missing; write `pub fn rollback({parameter}, ctx: &Context) -> Result {{ .. }}`; \
+                        "`rollback` is missing; write `pub fn rollback({before}{parameter}, ctx: &Context) -> Result {{ .. }}`; \
                          one that cannot take `apply` back returns `Err(Error::irreversible(\"..\"))`"
                     ),
                 ));
@@ -86,23 +123,25 @@ impl Functions {
         let verify = verify.and_then(|verify| function(verify, &mut problems));
         problems.into_result()?;
         match (kind, checked_apply, checked_rollback) {
-            (Some(kind), Some(apply), Some(rollback)) => Ok(Self { kind, apply, rollback, verify }),
-            _ => Err(Error::new(place, "`apply` and `rollback` are not the functions of a change")),
+            (Some(kind), Some(apply), Some(rollback)) => Ok(Self { kind, assess, apply, rollback, verify }),
+            _ => Err(Error::new(place, "`apply` and `rollback` are not what the host calls")),
         }
     }
 }
 
 /// The kind of system that `apply` works on.
-fn kind(apply: &Signature) -> Result<Kind> {
+fn kind(of: Of, apply: &Signature) -> Result<Kind> {
     let wrong = |span, what: &str| {
-        let message = format!(
-            "{what}; the first argument of `apply` is the target system: `&sql::Connection` or `&http::Endpoint`, \
-             written with that name"
-        );
+        let which = match of {
+            Of::Change => "the first argument of `apply` is the target system",
+            Of::Template => "after `step: &Step` the argument of `apply` is the target system",
+        };
+        let message =
+            format!("{what}; {which}: `&sql::Connection` or `&http::Endpoint`, written with that name");
         Err(Error::new(span, message))
     };
-    match apply.inputs.first() {
-        None => wrong(apply.ident.span(), "this takes no argument"),
+    match apply.inputs.iter().nth(of.leading()) {
+        None => wrong(apply.ident.span(), "this takes no target system"),
         Some(FnArg::Receiver(receiver)) => wrong(receiver.span(), "`apply` takes no `self`"),
         Some(FnArg::Typed(argument)) => match referred(&argument.ty).as_deref() {
             Some("Connection") => Ok(Kind::Sql),
@@ -112,8 +151,20 @@ fn kind(apply: &Signature) -> Result<Kind> {
     }
 }
 
+/// Checks the function that looks at a step.
+fn assessing(signature: &Signature) -> Result<Ident> {
+    let is_right = signature.asyncness.is_none()
+        && signature.generics.params.is_empty()
+        && signature.inputs.len() == 1
+        && signature.inputs.iter().all(|input| is_reference_to(input, "Step"));
+    if is_right {
+        return Ok(signature.ident.clone());
+    }
+    Err(Error::new(signature.span(), "write `pub fn assess(step: &Step) -> Assessment { .. }`"))
+}
+
 /// Checks a function whose target system is of a known kind; of an unknown one `apply` was told already.
-fn check(signature: &Signature, kind: Option<Kind>) -> Result<Function> {
+fn check(of: Of, signature: &Signature, kind: Option<Kind>) -> Result<Function> {
     let name = signature.ident.clone();
     if let Some(asynchronous) = &signature.asyncness {
         let message = format!("`{name}` is not `async`: calls to the host return when they are done");
@@ -123,15 +174,16 @@ fn check(signature: &Signature, kind: Option<Kind>) -> Result<Function> {
         return Err(Error::new(signature.generics.span(), format!("`{name}` takes no generic parameters")));
     }
     if let Some(kind) = kind {
-        let wanted = format!("{}, ctx: &Context", kind.parameter());
+        let wanted = format!("{}{}, ctx: &Context", of.before(), kind.parameter());
         let mut inputs = signature.inputs.iter();
+        let leading = inputs.by_ref().take(of.leading()).all(|input| is_reference_to(input, "Step"));
         let expected = match kind {
             Kind::Sql => "Connection",
             Kind::Http => "Endpoint",
         };
         let first = inputs.next().is_some_and(|input| is_reference_to(input, expected));
         let second = inputs.next().is_none_or(|input| is_reference_to(input, "Context"));
-        if !first || !second || inputs.next().is_some() {
+        if !leading || !first || !second || inputs.next().is_some() {
             let message = format!("the arguments of `{name}` are `{wanted}`; `ctx` may be left out");
             return Err(Error::new(signature.paren_token.span.join(), message));
         }
@@ -141,7 +193,7 @@ fn check(signature: &Signature, kind: Option<Kind>) -> Result<Function> {
         ReturnType::Type(_, output) => output.span(),
     };
     Ok(Function {
-        takes_context: signature.inputs.len() == 2,
+        takes_context: signature.inputs.len() == of.leading() + 2,
         parameters: signature.inputs.span(),
         output,
         name,

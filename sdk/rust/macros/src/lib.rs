@@ -1,8 +1,10 @@
-//! The attribute macro of `sandpiper-sdk`: it makes a component of a module or an `impl` block.
+//! The attribute macros of `sandpiper-sdk`: they make a component of a module or an `impl` block.
 
 mod arguments;
 mod expand;
 mod functions;
+mod item;
+mod template;
 
 use proc_macro::TokenStream;
 
@@ -54,6 +56,45 @@ pub fn change(arguments: TokenStream, item: TokenStream) -> TokenStream {
     match expand::change(arguments.into(), item.clone()) {
         Ok(expanded) => expanded.into(),
         // The item stays, so that the compiler does not report what refers to it as well.
+        Err(error) => TokenStream::from_iter([error.into_compile_error().into(), TokenStream::from(item)]),
+    }
+}
+
+/// Makes a template plugin of a module, or of an `impl` block of a type, that holds `apply` and `rollback`, and may hold
+/// `assess` and `verify`. Put it on one item of a `cdylib`. Changes written as data name it with `template:`.
+///
+/// The functions take a step of such a change first, then what the functions of a change take. `apply` is given the
+/// payload that stands under `apply:`, `rollback` that under `rollback:`, `verify` that under `verify:`.
+/// `assess(step: &Step) -> Assessment` says before anything runs what is wrong with a step, without any system.
+///
+/// | key | value |
+/// | --- | --- |
+/// | `name` | required: what `template:` refers to |
+/// | `payload_schema` | required: the JSON Schema (2020-12) of a payload, which the host holds every payload against |
+/// | `configuration_schema` | that of `configuration:`; left out, the template takes none |
+/// | `rollback_required` | `true`: every apply step must come with a rollback step; default: `false` |
+///
+/// ```
+/// #[sandpiper_sdk::template(name = "statement", payload_schema = r#"{ "type": "string" }"#)]
+/// mod template {
+///     use sandpiper_sdk::prelude::*;
+///     use sandpiper_sdk::template::Step;
+///
+///     pub fn apply(step: &Step, db: &Connection) -> Result {
+///         db.run_script(step.payload().trim_matches('"'))?;
+///         Ok(())
+///     }
+///
+///     pub fn rollback(step: &Step, db: &Connection) -> Result {
+///         apply(step, db)
+///     }
+/// }
+/// ```
+#[proc_macro_attribute]
+pub fn template(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    let item = proc_macro2::TokenStream::from(item);
+    match template::template(arguments.into(), item.clone()) {
+        Ok(expanded) => expanded.into(),
         Err(error) => TokenStream::from_iter([error.into_compile_error().into(), TokenStream::from(item)]),
     }
 }
