@@ -4,6 +4,7 @@ mod atomic;
 mod failures;
 mod limits;
 mod modes;
+mod released;
 mod shown;
 
 use sandpiper_tests::{Outcome, Project, component};

@@ -6,6 +6,7 @@ mod guests;
 mod image;
 mod languages;
 mod plugin;
+mod released;
 mod setup;
 mod shell;
 mod test;
@@ -19,7 +20,7 @@ usage: cargo xtask COMMAND
   demo             applies the quickstart, and shows what became of it
   test             everything that CI runs: set-up, format, lints, tests, guests
   setup            installs what the tests need
-  wit              checks that the WIT parses, for every world
+  wit              checks that the WIT parses, for every world, and that what was released is as it was
   guests           builds the components that tests and examples run
   image            builds the container image, and runs what is in it
   plugin javascript

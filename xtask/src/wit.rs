@@ -1,8 +1,9 @@
-//! Checks the contract with guests: every package parses, and every world resolves.
+//! Checks the contract with guests: every package parses, every world resolves, and what was released is as it was.
 
 use anyhow::{Context, Result, ensure};
 use wit_parser::Resolve;
 
+use crate::released;
 use crate::shell::root;
 
 /// The packages that the contract is made of.
@@ -32,5 +33,5 @@ pub(crate) fn run() -> Result<()> {
         );
     }
     ensure!(resolve.worlds.len() >= PACKAGES.len(), "there are no worlds");
-    Ok(())
+    released::check()
 }
