@@ -458,8 +458,9 @@ const sp_error *sp_send(sp_endpoint api, const sp_request *request, sp_response 
         size = strlen(request->json);
     }
     http_result result;
+    const char *other = request->method == SP_OTHER_METHOD && request->other_method ? request->other_method : "";
     endpoint_send(
-        api.handle, (int32_t)request->method, NULL, 0, request->path, strlen(request->path), query, query_count,
+        api.handle, (int32_t)request->method, other, strlen(other), request->path, strlen(request->path), query, query_count,
         headers, header_count, body != NULL, body, size, request->timeout_ms != 0, request->timeout_ms, &result);
     if (result.is_error) return http_failure(&result.error);
     const http_response *answer = &result.response;
@@ -484,6 +485,29 @@ const sp_error *sp_error_for_status(const sp_response *response) {
     }
     const char *words = sp_format("the API answered with %u%s%.*s", status, shown ? ": " : "", (int)shown, body);
     return error_of(status == 429 || status == 503 ? SP_TRANSIENT : SP_FAILED, words, NULL);
+}
+
+/* The size of a character of UTF-8 that begins here; 0 when none does. */
+static size_t character(const unsigned char *at, size_t size) {
+    unsigned first = at[0];
+    size_t length = first < 0x80 ? 1 : first < 0xc2 || first > 0xf4 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+    if (!length || length > size) return 0;
+    for (size_t index = 1; index < length; index++) {
+        if ((at[index] & 0xc0) != 0x80) return 0;
+    }
+    /* Longer than need be, half of a pair of UTF-16, beyond the last character. */
+    if ((first == 0xe0 && at[1] < 0xa0) || (first == 0xed && at[1] > 0x9f)) return 0;
+    return (first == 0xf0 && at[1] < 0x90) || (first == 0xf4 && at[1] > 0x8f) ? 0 : length;
+}
+
+const sp_error *sp_response_text(const sp_response *response, const char **text) {
+    for (size_t at = 0; at < response->body_size;) {
+        size_t length = character((const unsigned char *)response->body + at, response->body_size - at);
+        if (!length) return sp_failed("the body of the answer is not UTF-8");
+        at += length;
+    }
+    *text = response->body;
+    return NULL;
 }
 
 const char *sp_header_value(const sp_response *response, const char *name) {

@@ -168,7 +168,7 @@ const sp_error *sp_query_integer(sp_connection db, const char *statement, sp_row
 
 /* ---- HTTP ---- */
 
-typedef enum { SP_GET, SP_HEAD, SP_POST, SP_PUT, SP_PATCH, SP_DELETE } sp_method;
+typedef enum { SP_GET, SP_HEAD, SP_POST, SP_PUT, SP_PATCH, SP_DELETE, SP_OTHER_METHOD } sp_method;
 typedef struct { const char *name; size_t name_size; const char *value; size_t value_size; } sp_header;
 typedef struct { int32_t handle; } sp_endpoint;
 
@@ -181,6 +181,7 @@ typedef struct {
     size_t body_size;
     const char *json;        /* a document: the body, with the header that goes with it */
     uint32_t timeout_ms;     /* 0: the host's own */
+    const char *other_method; /* the name of an SP_OTHER_METHOD */
 } sp_request;
 
 typedef struct {
@@ -196,6 +197,8 @@ const sp_error *sp_open_endpoint(const char *system, sp_endpoint *api);
 const sp_error *sp_send(sp_endpoint api, const sp_request *request, sp_response *response);
 /* An error unless the status is one of 200 to 299. */
 const sp_error *sp_error_for_status(const sp_response *response);
+/* The body, which is an error unless it is UTF-8. */
+const sp_error *sp_response_text(const sp_response *response, const char **text);
 /* The first header of this name, in any case; NULL when there is none. */
 const char *sp_header_value(const sp_response *response, const char *name);
 

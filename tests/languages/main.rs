@@ -2,6 +2,7 @@
 //! the language that it was written in.
 
 mod guide;
+mod http;
 mod projects;
 mod sources;
 mod table;

@@ -10,17 +10,19 @@ use crate::{Project, binary, built, environment};
 /// The languages that there are cases in.
 pub const LANGUAGES: [&str; 5] = ["rust", "javascript", "python", "go", "c"];
 
-/// The languages whose cases are run from their source too, with the file of the cases: `NAME-source`.
-pub const SOURCES: [(&str, &str); 2] = [
-    ("javascript-source", "javascript/_0001__Cases/change.js"),
-    ("python-source", "python/_0001__Cases/change.py"),
-];
+/// The languages whose cases are run from their source too, with the name of the file: `NAME-source`.
+pub const SOURCES: [(&str, &str); 2] = [("javascript-source", "change.js"), ("python-source", "change.py")];
+
+/// The projects of every language: the cases of a database, and those of an API.
+const SQL: &str = "_0001__Cases";
+const HTTP: &str = "_0002__HttpCases";
 
 const CONFIGURATION: &str = "\
 service: languages
 target-systems:
   target: { kind: sqlite, path: target.db }
   second: { kind: sqlite, path: second.db }
+  api: { kind: http, base-url: \"http://127.0.0.1:9/\" }
 limits: { deadline: 120s }
 pipeline:
   stages:
@@ -29,22 +31,32 @@ pipeline:
 
 /// A project whose one change is the component of a language: `language-cases`; or its source, run by a plugin.
 pub fn language_project(language: &str) -> Project {
-    if let Some((_, file)) = SOURCES.iter().find(|(name, _)| *name == language) {
-        return source_project(language.trim_end_matches("-source"), Path::new(file));
-    }
-    let component = component(language);
-    let project = Project::new(CONFIGURATION);
-    std::fs::copy(component, project.path("changes/_0001__Cases.wasm")).expect("a component can be copied");
+    project(language, SQL)
+}
+
+/// The same for an API with this base URL: `language-http-cases`.
+pub fn language_http_project(language: &str, url: &str) -> Project {
+    let project = project(language, HTTP);
+    let configuration = project.read("sandpiper.yaml").replace("http://127.0.0.1:9/", url);
+    project.write("sandpiper.yaml", configuration);
     project
 }
 
-fn source_project(language: &str, file: &Path) -> Project {
+fn project(language: &str, cases: &str) -> Project {
     let project = Project::new(CONFIGURATION);
-    let extension = file.extension().expect("a source has an extension").to_string_lossy();
+    let Some((_, file)) = SOURCES.iter().find(|(name, _)| *name == language) else {
+        let component = component(language).join(format!("{cases}.wasm"));
+        std::fs::copy(component, project.path(&format!("changes/{cases}.wasm")))
+            .expect("a component can be copied");
+        return project;
+    };
+    let language = language.trim_end_matches("-source");
+    let extension = file.rsplit('.').next().expect("a source has an extension");
     let plugin = built::language_plugin(language);
     project.configure(&format!("languages: {{ {extension}: {} }}", plugin.display()));
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("languages").join(file);
-    std::fs::copy(source, project.path(&format!("changes/_0001__Cases.{extension}")))
+    let source =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("languages").join(language).join(cases).join(file);
+    std::fs::copy(source, project.path(&format!("changes/{cases}.{extension}")))
         .expect("a file can be copied");
     project
 }
@@ -69,17 +81,17 @@ pub fn toolchain_path() -> Vec<(&'static str, String)> {
     variables
 }
 
-/// The file of a component, built if its sources, the SDK or what builds it differ from last time.
+/// The folder of the components of a language, built if their sources, the SDK or what builds it differ from last time.
 fn component(language: &str) -> PathBuf {
     static BUILT: LazyLock<Mutex<BTreeMap<String, PathBuf>>> = LazyLock::new(Mutex::default);
     let mut all = BUILT.lock().expect("no build has panicked");
-    if let Some(file) = all.get(language) {
-        return file.clone();
+    if let Some(folder) = all.get(language) {
+        return folder.clone();
     }
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let folder = built::target_folder().join("languages").join(language);
-    let file = folder.join("changes/_0001__Cases.wasm");
-    std::fs::create_dir_all(folder.join("changes")).expect("the target folder can be written");
+    let changes = folder.join("changes");
+    std::fs::create_dir_all(&changes).expect("the target folder can be written");
     let sources = root.join("tests/languages").join(language);
     let sources = sources.canonicalize().expect("every language has cases");
     let stage = format!("    - {{ name: main, location: changes, sources: {} }}\n", sources.display());
@@ -89,7 +101,9 @@ fn component(language: &str) -> PathBuf {
     let made_with = made_with(&root, language);
     let stamp = folder.join("made-with.txt");
     if std::fs::read_to_string(&stamp).ok().as_ref() != Some(&made_with) {
-        let _ = std::fs::remove_file(&file);
+        for cases in [SQL, HTTP] {
+            let _ = std::fs::remove_file(changes.join(format!("{cases}.wasm")));
+        }
     }
     let mut build = Command::new(binary());
     build.arg("build").current_dir(&folder).env_clear().envs(environment()).envs(toolchain_path());
@@ -100,8 +114,8 @@ fn component(language: &str) -> PathBuf {
         String::from_utf8_lossy(&output.stderr)
     );
     std::fs::write(stamp, made_with).expect("the target folder can be written");
-    all.insert(language.to_owned(), file.clone());
-    file
+    all.insert(language.to_owned(), changes.clone());
+    changes
 }
 
 /// The digests of an SDK and of what builds with it.

@@ -19,7 +19,7 @@ pub use built::{
 };
 pub use clocks::{Clocks, DAY};
 pub use database::{open, rows, schema};
-pub use languages::{LANGUAGES, SOURCES, language_project, toolchain_path};
+pub use languages::{LANGUAGES, SOURCES, language_http_project, language_project, toolchain_path};
 pub use outcome::Outcome;
 pub use process::{Running, environment};
 pub use project::{MARKED, Project, SHARED};

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json as documents
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Optional, Union
 
 from . import host
 from .errors import HttpError
+
+#: Names and values; pairs where a name comes twice.
+Pairs = Union[Mapping[str, Any], Iterable[tuple[str, Any]]]
 
 _METHODS = ("get", "head", "post", "put", "patch", "delete")
 _SHOWN = 200
@@ -31,15 +34,15 @@ class Endpoint:
         method: str,
         path: str,
         *,
-        query: Mapping[str, Any] = {},
-        headers: Mapping[str, str] = {},
+        query: Pairs = (),
+        headers: Pairs = (),
         body: Union[None, str, bytes] = None,
         json: Any = None,
         timeout: Optional[float] = None,
     ) -> Response:
         """Sends a request, its timeout in seconds. An answer of any status is a `Response`."""
         client: Any = host.http
-        sent = [client.Header(name, value) for name, value in headers.items()]
+        sent = [client.Header(name, value) for name, value in _pairs(headers)]
         if json is not None:
             sent.append(client.Header("Content-Type", "application/json"))
             body = json if isinstance(json, str) else documents.dumps(json)
@@ -48,7 +51,7 @@ class Endpoint:
         request = client.Request(
             method=host.make(client, "Method", kind, payload),
             path=path,
-            query=[(name, str(value)) for name, value in query.items()],
+            query=_pairs(query),
             headers=sent,
             body=body.encode() if isinstance(body, str) else body,
             timeout_ms=None if timeout is None else min(int(timeout * 1000), 2**32 - 1),
@@ -72,6 +75,11 @@ class Endpoint:
 
     def delete(self, path: str, **options: Any) -> Response:
         return self.request("delete", path, **options)
+
+
+def _pairs(given: Pairs) -> list[tuple[str, str]]:
+    pairs = given.items() if isinstance(given, Mapping) else given
+    return [(name, str(value)) for name, value in pairs]
 
 
 class Response:
