@@ -2,6 +2,7 @@
 
 mod hosts;
 mod lists;
+mod mariadb;
 mod queries;
 mod records;
 mod runs;

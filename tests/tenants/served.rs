@@ -17,6 +17,13 @@ fn it_is_ready_when_every_tenant_is() {
     assert_eq!(server.json("/v1/plan").1, project.json("plan").exits(0).json());
     let audit = server.json("/v1/audit?history=true").1;
     assert_eq!(audit, project.json("audit list --history").exits(0).json());
+    for (path, command) in [("/v1/status", "status"), ("/v1/plan", "plan"), ("/v1/audit", "audit list")] {
+        let of_one = server.json(&format!("{path}?tenant=globex"));
+        assert_eq!(of_one, (200, project.json(&format!("{command} --tenant globex")).exits(0).json()));
+        let (status, refused) = server.json(&format!("{path}?tenant=globx"));
+        assert_eq!((status, &refused["error"]["code"]), (400, &"config::not-found".into()), "{refused:#}");
+        assert_eq!(server.get(&format!("{path}?tenants=globex")).0, 400);
+    }
     let metrics = server.get("/metrics").1;
     for line in [
         "sandpiper_ready 1",
@@ -68,10 +75,11 @@ fn a_tenant_that_comes_is_applied_while_it_watches() {
     server.until("/readyz", 200);
     project.write("tenants.txt", "acme\nglobex\n");
     let since = std::time::Instant::now();
-    while names(&project, "globex").is_empty() {
+    while server.json("/v1/status?tenant=globex").1["pending"] != 0 {
         assert!(since.elapsed() < std::time::Duration::from_secs(60), "it is not applied");
         std::thread::sleep(std::time::Duration::from_millis(100));
     }
+    assert_eq!(names(&project, "globex"), ["globex"]);
     server.until("/readyz", 200);
     assert_eq!(server.stop("TERM"), Some(0));
 }

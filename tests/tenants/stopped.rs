@@ -14,11 +14,11 @@ const CHANGE: &str = "CREATE TABLE names (x);\nINSERT INTO names WITH RECURSIVE 
 /// Three tenants one after the other, and a run that is amid the second.
 fn amid_the_second() -> (Project, Running) {
     let project = of("[acme, globex, initech]");
-    project.configure("parallel-tenants: 1");
+    project.configure("parallel-tenants: 1\nlimits: { grace: 1s }");
     project.sql("changes/_0001__Create", "create", CHANGE);
     let run = project.start("apply --set rows=300000000 --format json");
     let since = Instant::now();
-    while project.json("lock status --tenant globex").at("/locks/0/holder").is_null() {
+    while project.json("lock status --tenant globex").at("/locks/0/owner").is_null() {
         assert!(since.elapsed() < Duration::from_secs(60), "it does not come to it");
         std::thread::sleep(Duration::from_millis(20));
     }
@@ -34,7 +34,7 @@ fn a_run_that_is_told_to_stop_amid_tenants_stops_in_good_order() {
     assert_eq!(each(&stopped, "/outcome"), ["acme complete", "globex failed", "initech not-reached"]);
     for tenant in ["acme", "globex", "initech"] {
         let locks = project.json(&format!("lock status --tenant {tenant}")).exits(0).at("/locks");
-        assert!(locks.as_array().unwrap().iter().all(|lock| lock["holder"].is_null()), "{locks:#}");
+        assert!(locks.as_array().unwrap().iter().all(|lock| lock["owner"].is_null()), "{locks:#}");
     }
     let again = project.json("apply --set rows=2").exits(0);
     assert_eq!(each(&again, "/counts/applied"), ["acme 0", "globex 1", "initech 1"]);

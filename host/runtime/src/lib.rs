@@ -43,6 +43,7 @@ mod engine;
 mod execution;
 mod imports;
 mod language;
+mod loaded;
 mod log;
 mod sandbox;
 mod state;

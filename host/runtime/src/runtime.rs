@@ -1,6 +1,5 @@
 //! [`Runtime`]: the way into the sandbox. What it does with a component stands in `describe` and `call`.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,11 +11,12 @@ use wasmtime::component::InstancePre;
 use crate::component::Component;
 use crate::engine::Engine;
 use crate::limits::Limits;
+use crate::loaded::Loaded;
 use crate::state::State;
 use crate::watch::Watch;
 
 /// How a runtime is set up.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settings {
     /// Where compiled code is kept; nowhere if unset.
     pub cache_dir: Option<PathBuf>,
@@ -55,8 +55,7 @@ pub struct Runtime {
     settings: Settings,
     watch: Arc<Watch>,
     engine: OnceLock<Result<Engine, Fault>>,
-    /// What was loaded, by its digest: whoever needs it next finds it compiled.
-    loaded: Mutex<HashMap<Digest, Component>>,
+    loaded: Mutex<Loaded>,
     /// Since somebody last asked.
     usage: Mutex<Usage>,
 }
@@ -71,6 +70,11 @@ impl Runtime {
             loaded: Mutex::default(),
             usage: Mutex::default(),
         }
+    }
+
+    /// How it was set up.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     /// What its guests may take.
@@ -89,7 +93,7 @@ impl Runtime {
     }
 
     /// Checks the bytes of a component whose digest is known. Nothing is compiled. The same bytes are the same component,
-    /// which is compiled once.
+    /// which is compiled once as long as it is used; of those that nobody uses, the last are kept.
     ///
     /// # Errors
     ///
@@ -97,11 +101,11 @@ impl Runtime {
     /// when it exports nothing that we know, `change::not-allowed` when it imports what no guest may have.
     pub fn load(&self, bytes: Arc<[u8]>, digest: Digest) -> Result<Component, Fault> {
         let known = || self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(component) = known().get(&digest) {
-            return Ok(component.clone());
+        if let Some(component) = known().get(digest) {
+            return Ok(component);
         }
         let component = Component::load(bytes, digest, &self.settings.limits)?;
-        Ok(known().entry(digest).or_insert(component).clone())
+        Ok(known().keep(component))
     }
 
     /// Compiles a component, or finds it compiled in the cache. Whatever needs a component's code does so by itself.

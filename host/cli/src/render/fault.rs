@@ -64,12 +64,24 @@ struct Block<'a> {
 }
 
 impl Block<'_> {
+    /// What stops nothing and is about a whole file is one line, for there may be many such files.
+    fn brief(&self) -> Option<String> {
+        let place = self.place.filter(|place| place.line.is_none())?;
+        let told = [Some(self.message), self.help].into_iter().flatten();
+        let told = told.collect::<Vec<_>>().join("; ");
+        let is_brief = self.severity == Severity::Warning && self.note.is_none() && !told.contains('\n');
+        is_brief.then(|| format!("{place}: {told}"))
+    }
+
     fn render(&self, indent: usize, palette: Palette) -> String {
         let (word, ink) = match self.severity {
             Severity::Error => ("error", Ink::Bad),
             Severity::Warning => ("warning", Ink::Odd),
         };
         let title = palette.paint(ink, &format!("{word}[{}]", clean(self.code)));
+        if let Some(told) = self.brief() {
+            return margin(indent, &format!("{title}: {}", clean(&told)));
+        }
         let mut text = String::new();
         let mut lines = self.message.lines().map(clean);
         text.push_str(&margin(indent, &format!("{title}: {}", lines.next().unwrap_or_default())));
@@ -178,6 +190,16 @@ help: nothing was changed; fix the file
         let expected =
             "error[a]: one\nwarning[b]: two\nerror[c]: three\n2 problems were found, and nothing was done\n";
         assert_eq!(show(&Fault::from_problems(problems)), expected);
+    }
+
+    #[test]
+    fn a_warning_about_a_file_is_one_line() {
+        let warning = Problem::warning("change::file-name", "it is not written in PascalCase");
+        let warning = warning.at(Place::file("changes/_0001__a.sql")).help("`A` is recommended");
+        assert_eq!(
+            problem(&warning, 0, Palette::default()),
+            "warning[change::file-name]: changes/_0001__a.sql: it is not written in PascalCase; `A` is recommended\n"
+        );
     }
 
     #[test]

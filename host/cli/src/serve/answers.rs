@@ -77,24 +77,21 @@ impl Answers {
         match request.path.as_str() {
             "/metrics" => self.told(),
             "/v1/openapi.json" => Answer::json(200, OPENAPI),
-            "/v1/status" => {
+            "/v1/status" => self.answered("status", request, async |project| {
                 let status = async |one: &Sandpiper| one.status(false, false).await;
-                self.document("status", async |project| project.each(Rollout::default(), status).await)
-            }
-            "/v1/plan" => {
+                project.each(Rollout::default(), status).await
+            }),
+            "/v1/plan" => self.answered("plan", request, async |project| {
                 let plan = async |one: &Sandpiper| one.plan(&Select::default()).await;
-                self.document("plan", async |project| project.each(Rollout::default(), plan).await)
-            }
-            "/v1/audit" => match listing(&request.query) {
-                Ok(listing) => {
+                project.each(Rollout::default(), plan).await
+            }),
+            "/v1/audit" => match Asked::of(&request.query, true) {
+                Ok(Asked { tenant, listing }) => {
                     let list = async move |one: &Sandpiper| one.audit_list(&listing).await;
-                    self.document("audit list", async |project| project.each(Rollout::default(), list).await)
+                    let each = async |project: &Sandpiper| project.each(Rollout::default(), list).await;
+                    self.document("audit list", tenant, each)
                 }
-                Err(fault) => {
-                    let refused = Finished::<EntriesReport>::refused(fault);
-                    let answer = rendered("audit list", &refused);
-                    Answer { status: 400, ..answer }
-                }
+                Err(fault) => refused("audit list", fault),
             },
             _ => Answer::refusal(404, "there is nothing here; `/v1/openapi.json` lists what there is"),
         }
@@ -136,26 +133,50 @@ impl Answers {
             return known.clone();
         }
         let status = async |one: &Sandpiper| one.status(true, false).await;
-        let known = Known::of(&self.run(async |project| project.each(Rollout::default(), status).await));
+        let each = async |project: &Sandpiper| project.each(Rollout::default(), status).await;
+        let known = Known::of(&self.run(None, each));
         *turn = Some(known.clone());
         known
+    }
+
+    /// The document of a command that can be about one tenant, and about nothing else in particular.
+    fn answered<B: Body + Default>(
+        &self,
+        command: &str,
+        request: &Request,
+        work: impl AsyncFnOnce(&Sandpiper) -> Finished<B>,
+    ) -> Answer {
+        match Asked::of(&request.query, false) {
+            Ok(asked) => self.document(command, asked.tenant, work),
+            Err(fault) => refused(command, fault),
+        }
     }
 
     fn document<B: Body + Default>(
         &self,
         command: &str,
+        tenant: Option<String>,
         work: impl AsyncFnOnce(&Sandpiper) -> Finished<B>,
     ) -> Answer {
+        let is_chosen = tenant.is_some();
         let turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let finished = self.run(work);
+        let finished = self.run(tenant, work);
         drop(turn);
-        rendered(command, &finished)
+        let answer = rendered(command, &finished);
+        // That there is no such tenant is the caller's mistake, not that of the configuration.
+        let is_one = |fault: &Fault| matches!(fault.code, "usage" | "config::not-found");
+        let is_mistaken = is_chosen && finished.error.as_ref().is_some_and(is_one);
+        Answer { status: if is_mistaken { 400 } else { answer.status }, ..answer }
     }
 
-    fn run<B: Default>(&self, work: impl AsyncFnOnce(&Sandpiper) -> Finished<B>) -> Finished<B> {
+    fn run<B: Default>(
+        &self,
+        tenant: Option<String>,
+        work: impl AsyncFnOnce(&Sandpiper) -> Finished<B>,
+    ) -> Finished<B> {
         let done = self.panics.catch(|| {
             let builder = self.project.clone().observer(Arc::new(Silent)).stopper(Stopper::new());
-            let project = builder.build()?;
+            let project = tenant.into_iter().fold(builder, Builder::tenant).build()?;
             Ok::<_, Fault>(super::runtime()?.block_on(work(&project)))
         });
         done.flatten().unwrap_or_else(Finished::refused)
@@ -222,23 +243,45 @@ fn rendered<B: Body>(command: &str, finished: &Finished<B>) -> Answer {
     }
 }
 
-/// What to read of the audit: the options of `audit list`.
-fn listing(query: &str) -> Result<Listing, Fault> {
-    let mut listing = Listing { history: false, since: None, state: None };
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let value = decoded(value);
-        match name {
-            "history" => listing.history = matches!(value.as_str(), "" | "1" | "true"),
-            "since" => listing.since = Some(audit::since(&value)?),
-            "state" => listing.state = Some(audit::state(&value)?),
-            _ => {
-                return Err(Fault::usage("the query names something else")
-                    .with_help("it may hold `history`, `since` and `state`, as `audit list` has them"));
+/// The document of a command that was asked for wrongly.
+fn refused(command: &str, fault: Fault) -> Answer {
+    let answer = rendered(command, &Finished::<EntriesReport>::refused(fault));
+    Answer { status: 400, ..answer }
+}
+
+/// What a query asks for: `--tenant`, and the options of `audit list`.
+struct Asked {
+    tenant: Option<String>,
+    listing: Listing,
+}
+
+impl Asked {
+    fn of(query: &str, is_of_audit: bool) -> Result<Self, Fault> {
+        let listing = Listing { history: false, since: None, state: None };
+        let mut asked = Self { tenant: None, listing };
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let value = decoded(value);
+            match name {
+                "tenant" => asked.tenant = Some(value),
+                "history" if is_of_audit => {
+                    asked.listing.history = matches!(value.as_str(), "" | "1" | "true")
+                }
+                "since" if is_of_audit => asked.listing.since = Some(audit::since(&value)?),
+                "state" if is_of_audit => asked.listing.state = Some(audit::state(&value)?),
+                _ => {
+                    let help = match is_of_audit {
+                        true => {
+                            "it may hold `tenant`, `history`, `since` and `state`, as `audit list` has them"
+                        }
+                        false => "it may hold `tenant`",
+                    };
+                    return Err(Fault::usage("the query names something else").with_help(help));
+                }
             }
         }
+        Ok(asked)
     }
-    Ok(listing)
 }
 
 /// A value of a query: `%3A` is a colon, and what is no such thing stays.
@@ -269,9 +312,12 @@ mod tests {
 
     #[test]
     fn a_query_is_read_as_the_options_of_the_command() {
-        assert!(listing("history=true&since=2026-01-31T12%3A00%3A00Z").unwrap().history);
-        assert!(listing("history=false").is_ok_and(|it| !it.history));
-        assert!(listing("since=yesterday").is_err() && listing("sql=1").is_err());
+        let read = |query, is_of_audit| Asked::of(query, is_of_audit);
+        assert!(read("history=true&since=2026-01-31T12%3A00%3A00Z", true).unwrap().listing.history);
+        assert!(read("history=false", true).is_ok_and(|it| !it.listing.history));
+        assert!(read("since=yesterday", true).is_err() && read("sql=1", true).is_err());
+        assert_eq!(read("tenant=a%2Eb", false).unwrap().tenant.as_deref(), Some("a.b"));
+        assert!(read("history=true", false).is_err());
         assert_eq!(decoded("a%3Ab%zz%"), "a:b%zz%");
     }
 }

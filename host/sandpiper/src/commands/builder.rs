@@ -1,7 +1,7 @@
 //! How a [`Sandpiper`] is made: from a configuration file, or a folder without one.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use sandpiper_engine::fault::Fault;
@@ -19,7 +19,8 @@ use crate::systems::Common;
 use crate::templates::Templates;
 use crate::webhooks::{self, Deliveries};
 
-/// Says where the configuration is, and what differs from it.
+/// Says where the configuration is, and what differs from it. What one project of it has compiled, the next of it and of
+/// its clones finds compiled.
 #[derive(Clone)]
 pub struct Builder {
     config: Option<PathBuf>,
@@ -34,6 +35,7 @@ pub struct Builder {
     stopper: Stopper,
     deliveries: Deliveries,
     wait: Duration,
+    compiled: Arc<Mutex<Option<Arc<Runtime>>>>,
 }
 
 impl Default for Builder {
@@ -51,6 +53,7 @@ impl Default for Builder {
             stopper: Stopper::new(),
             deliveries: Deliveries::new(),
             wait: Duration::ZERO,
+            compiled: Arc::default(),
         }
     }
 }
@@ -191,7 +194,7 @@ impl Builder {
             common: Common::new(&config, &self.stopper),
             config,
             secrets,
-            runtime: Arc::new(Runtime::new(settings)),
+            runtime: runtime(&self.compiled, settings),
             memory,
             observer,
             stopper: self.stopper,
@@ -219,6 +222,15 @@ impl Builder {
             (explicit, _) => find(explicit.as_deref()),
         };
         found.map_err(|problem| Fault::from_problems(vec![problem]))
+    }
+}
+
+/// The runtime of the project before, if it is set up the same.
+fn runtime(compiled: &Mutex<Option<Arc<Runtime>>>, settings: Settings) -> Arc<Runtime> {
+    let mut compiled = compiled.lock().unwrap_or_else(PoisonError::into_inner);
+    match compiled.take().filter(|runtime| *runtime.settings() == settings) {
+        Some(runtime) => Arc::clone(compiled.insert(runtime)),
+        None => Arc::clone(compiled.insert(Arc::new(Runtime::new(settings)))),
     }
 }
 
@@ -290,6 +302,16 @@ fn user_name() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn projects_of_one_builder_share_what_they_compile_while_they_are_set_up_the_same() {
+        let settings = Settings::default();
+        let compiled = Mutex::default();
+        let first = runtime(&compiled, settings.clone());
+        assert!(Arc::ptr_eq(&first, &runtime(&compiled, settings.clone())));
+        let limits = Limits { component: 1, ..Limits::default() };
+        assert!(!Arc::ptr_eq(&first, &runtime(&compiled, Settings { limits, ..settings })));
+    }
 
     #[test]
     fn without_a_cache_nothing_is_remembered_of_files() {
