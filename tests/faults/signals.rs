@@ -43,6 +43,32 @@ fn a_change_that_is_told_to_stop_is_rolled_back_and_recorded() {
     }
 }
 
+/// The rollback of a change that failed on its own goes on when the run is told to stop, but not for longer than a grace.
+#[test]
+fn a_rollback_that_is_slow_is_stopped_when_its_grace_is_over() {
+    let project = Project::new(MARKED);
+    project.configure("limits: { grace: 1s }");
+    let slow =
+        "INSERT INTO t WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n";
+    let body =
+        format!("-- apply\nCREATE TABLE t (x);\nINSERT INTO nowhere VALUES (1);\n-- rollback\n{slow};\n");
+    project.direct_sql("changes/_0001__A", "a", &body);
+    let running = project.start("apply --format json");
+    let since = Instant::now();
+    while project.tables().is_empty() {
+        assert!(since.elapsed() < Duration::from_secs(60), "it does not start");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    std::thread::sleep(Duration::from_millis(500));
+    let since = Instant::now();
+    signal(&running, "TERM");
+    let outcome = running.wait().exits(4);
+    assert!(since.elapsed() < Duration::from_secs(30), "it was not stopped:\n{outcome}");
+    assert_eq!(outcome.of("a", "outcome"), "rollback-failed");
+    assert_eq!(project.history("a"), ["started", "failed", "rollback-failed"]);
+    assert_eq!(project.json("lock status").exits(0).at("/locks/0/held"), false);
+}
+
 #[test]
 fn a_second_signal_ends_it_at_once_which_equals_a_crash() {
     let project = Project::new(MARKED);

@@ -182,6 +182,16 @@ fn what_came_after_a_change_goes_with_the_dependent_stages_first() {
 }
 
 #[test]
+fn changes_of_later_stages_that_stay_are_a_warning() {
+    let project = stages();
+    let outcome = project.json("undo b").exits(0);
+    let told = outcome.text("/warnings/0/message");
+    assert!(told.starts_with("`x` stays applied, a change of stages after"), "{outcome}");
+    assert_eq!(outcome.at("/warnings").as_array().unwrap().len(), 1);
+    assert_eq!(project.json("undo o").exits(0).at("/warnings"), serde_json::json!([]));
+}
+
+#[test]
 fn one_stage_alone_may_be_meant() {
     let project = stages();
     assert_eq!(ids(&project.json("undo --last 9 --stage data").exits(0)), ["x"]);

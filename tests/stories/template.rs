@@ -11,8 +11,8 @@ fn a_template_of_ones_own_runs_verifies_and_takes_back_and_tells_where_a_mistake
     let project = example("template");
     let folder = target_folder().join("example-template");
     let sources = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/template/seed/Cargo.toml");
-    // Its own tests need no WebAssembly.
-    for arguments in [&["test"][..], &["build", "--release", "--target", "wasm32-wasip2"]] {
+    // Its own tests need no WebAssembly; in one profile, so that what both need is compiled once.
+    for arguments in [&["test", "--release"][..], &["build", "--release", "--target", "wasm32-wasip2"]] {
         let mut cargo = Command::new(env!("CARGO"));
         cargo.args(arguments).args(["--quiet", "--locked", "--manifest-path", sources]);
         cargo.env("CARGO_TARGET_DIR", &folder).env_remove("RUSTFLAGS");

@@ -39,6 +39,7 @@ struct Inner {
     grace: Duration,
     grace_is_over: Arc<AtomicBool>,
     running: Vec<Stop>,
+    taking_back: Vec<Stop>,
 }
 
 impl Stopper {
@@ -74,7 +75,7 @@ impl Stopper {
         let running = {
             let inner = self.inner();
             inner.grace_is_over.store(true, Ordering::SeqCst);
-            inner.running.clone()
+            [inner.running.as_slice(), &inner.taking_back].concat()
         };
         running.iter().for_each(|stop| stop.now(StopReason::Signal));
     }
@@ -110,6 +111,31 @@ impl Stopper {
         Told { stopper: self.clone(), stop: stop.clone() }
     }
 
+    /// A rollback that is not told, for it is to come to its end; but whoever asked does not wait for ever: it is stopped
+    /// when the grace is over, and one that begins after it was asked has a grace of its own.
+    pub(crate) fn bounds(&self, stop: &Stop) -> Told {
+        let own_grace = {
+            let mut inner = self.inner();
+            match inner.asked {
+                Some(_) => Some(inner.grace),
+                None => {
+                    inner.taking_back.push(stop.clone());
+                    None
+                }
+            }
+        };
+        if let Some(grace) = own_grace {
+            let stop = stop.clone();
+            let end = move || {
+                std::thread::sleep(grace);
+                stop.now(StopReason::Signal);
+            };
+            // Without a thread to wait on, its deadline bounds it.
+            drop(std::thread::Builder::new().name("grace".to_owned()).spawn(end));
+        }
+        Told { stopper: self.clone(), stop: stop.clone() }
+    }
+
     /// What did not begin because the run was told to stop.
     pub(crate) fn fault(what: &str) -> Fault {
         Fault::new("interrupted", Blame::User, format!("the run was told to stop before {what}"))
@@ -121,7 +147,7 @@ impl Stopper {
     }
 }
 
-/// An attempt that is told of a stop while this lives.
+/// An attempt that is told of a stop, or a rollback that is bounded by it, while this lives.
 pub(crate) struct Told {
     stopper: Stopper,
     stop: Stop,
@@ -130,8 +156,9 @@ pub(crate) struct Told {
 impl Drop for Told {
     fn drop(&mut self) {
         let mut inner = self.stopper.inner();
-        if let Some(index) = inner.running.iter().position(|stop| stop.is(&self.stop)) {
-            inner.running.swap_remove(index);
+        let Inner { running, taking_back, .. } = &mut *inner;
+        for stops in [running, taking_back] {
+            stops.retain(|stop| !stop.is(&self.stop));
         }
     }
 }
@@ -177,5 +204,19 @@ mod tests {
         assert!(late.is_cancelled());
         wait_for(|| late.reason() == Some(StopReason::Signal));
         assert_eq!(early.reason(), None);
+    }
+
+    #[test]
+    fn a_rollback_is_not_told_and_stopped_after_a_grace() {
+        let stopper = Stopper::new();
+        stopper.set_grace(Duration::from_millis(50));
+        let (before, after) = (Stop::new(), Stop::new());
+        let _bounds = stopper.bounds(&before);
+        stopper.stop(Asked::Terminate);
+        let _bounds = stopper.bounds(&after);
+        for stop in [before, after] {
+            assert!(!stop.is_cancelled());
+            wait_for(|| stop.reason() == Some(StopReason::Signal));
+        }
     }
 }

@@ -49,7 +49,7 @@ impl SqliteStore {
             return Err(StoreError::Unreachable(format!("`{}` is a folder", self.database.path().display())));
         }
         let looked = self.database.look(
-            |error| store_error(&error),
+            |error| self.named(&error),
             |connection| {
                 if !self.ready.load(Ordering::Relaxed) {
                     if !schema::is_there(connection)? {
@@ -92,6 +92,16 @@ impl SqliteStore {
         Ok(&writer.connection)
     }
 
+    /// An error that tells which file it is about, where that is what has to be looked at.
+    fn named(&self, error: &rusqlite::Error) -> StoreError {
+        match store_error(error) {
+            StoreError::Unreachable(reason) => {
+                StoreError::Unreachable(format!("`{}`: {reason}", self.database.path().display()))
+            }
+            other => other,
+        }
+    }
+
     fn not_made(&self) -> StoreError {
         StoreError::Refused(format!("`{}` holds no audit yet", self.database.path().display()))
     }
@@ -124,12 +134,7 @@ impl SqliteStore {
                 _ => StoreError::Unreachable(format!("`{}`: {error}", folder.display())),
             })?;
         }
-        let mut writer = self.database.open(Access::Make).map_err(|error| match store_error(&error) {
-            StoreError::Unreachable(reason) => {
-                StoreError::Unreachable(format!("`{}`: {reason}", path.display()))
-            }
-            other => other,
-        })?;
+        let mut writer = self.database.open(Access::Make).map_err(|error| self.named(&error))?;
         let connection = &writer.connection;
         let pages: i64 = connection.query_row("PRAGMA main.page_count", [], |row| row.get(0)).in_store()?;
         if pages == 0 {

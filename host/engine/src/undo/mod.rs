@@ -102,6 +102,8 @@ pub struct Plan {
     /// Stages of theirs, and systems, where an attempt in `shared` mode has no end: its commit may still be on its way,
     /// so that the system is fenced, and then it is planned again.
     pub open: BTreeSet<(StageName, SystemName)>,
+    /// Applied changes of stages after those of what is taken back, which stay. What they did may stand on it.
+    pub above: Vec<ChangeId>,
     /// For each stage those that are after it, also through others.
     dependents: BTreeMap<StageName, BTreeSet<StageName>>,
 }
@@ -155,8 +157,9 @@ pub fn plan(
     let open = looked_at.standing.iter().filter(is_open).filter(|it| involved.contains(&it.stage));
     let open = open.map(|it| (it.stage.clone(), it.state.target_system.clone())).collect();
     let changes = changes.collect();
+    let above = looked_at.above(&selected);
     let dependents = looked_at.dependents;
-    Ok(Plan { changes: in_order(changes, &dependents), open, dependents })
+    Ok(Plan { changes: in_order(changes, &dependents), open, above, dependents })
 }
 
 /// Whether a change counts as applied.
@@ -252,6 +255,17 @@ impl<'a> LookedAt<'a> {
             What::These(ids) => candidates.retain(|it| ids.contains(&it.state.change_id)),
         }
         Ok(candidates)
+    }
+
+    /// What stays applied in the stages after those of what is taken back.
+    fn above(&self, selected: &[&Tried<'_>]) -> Vec<ChangeId> {
+        let after: BTreeSet<&StageName> =
+            selected.iter().filter_map(|it| self.dependents.get(&it.stage)).flatten().collect();
+        let is_selected =
+            |it: &&Tried<'_>| selected.iter().any(|other| other.state.change_id == it.state.change_id);
+        let stays =
+            self.standing.iter().filter(|it| it.standing == Standing::Applied && after.contains(&it.stage));
+        stays.filter(|it| !is_selected(it)).map(|it| it.state.change_id.clone()).collect()
     }
 
     /// What was applied later in the same stage must be taken back first. What is in doubt is settled before that is

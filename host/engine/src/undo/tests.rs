@@ -94,6 +94,18 @@ fn a_change_below_later_ones_of_its_stage_is_refused_unless_only_it_is_meant() {
 }
 
 #[test]
+fn what_stays_applied_in_stages_after_it_is_named() {
+    let above = |what| {
+        let selection = Selection { only: true, ..select(what) };
+        let plan = plan(&stages(), &applied(&IN_TURN), &Answers::new(), &selection).unwrap();
+        plan.above.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(above(What::Change(id("a"))), ["x", "y"]);
+    assert_eq!(above(What::Last(2)), ["x"], "`y` is taken back too");
+    assert!(above(What::Change(id("y"))).is_empty());
+}
+
+#[test]
 fn what_is_unknown_or_not_applied_is_refused() {
     let entries = [
         ("a", "schema", State::Applied, Mode::Shared),

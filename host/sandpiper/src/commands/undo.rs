@@ -87,7 +87,8 @@ impl Sandpiper {
     async fn undone(&self, undo: &Undo) -> Result<Finished<UndoReport>, Fault> {
         let opened = self.open().await?;
         let chosen = self.chosen(&opened, undo).await?;
-        let warnings = opened.warnings.clone();
+        let mut warnings = opened.warnings.clone();
+        warnings.extend(above(&chosen.plan));
         if chosen.plan.changes.is_empty() {
             return Ok(Finished { warnings, ..Finished::done(UndoReport::default()) });
         }
@@ -109,7 +110,9 @@ impl Sandpiper {
         let stages = self.as_stages(&chosen).await?;
         let pending = chosen.plan.changes.iter().filter(|it| it.is_selected).count();
         let report = PlanReport { stages, pending };
-        Ok(Finished { warnings: opened.warnings.clone(), ..Finished::done(report) })
+        let mut warnings = opened.warnings.clone();
+        warnings.extend(above(&chosen.plan));
+        Ok(Finished { warnings, ..Finished::done(report) })
     }
 
     /// What a command asks for, planned and made ready; every problem of it is found here.
@@ -224,6 +227,28 @@ impl Sandpiper {
         }
         Ok(stages)
     }
+}
+
+/// That changes stay which may stand on what is taken back.
+fn above(plan: &undo::Plan) -> Option<Problem> {
+    let taken_back = plan.changes.iter().rfind(|it| it.is_selected)?;
+    let first = plan.above.first()?;
+    let (which, stay) = match plan.above.len() {
+        1 => (format!("`{first}` stays applied, a change"), "takes it back as well"),
+        2 => (format!("`{first}` and one more stay applied, changes"), "takes them back as well"),
+        count => {
+            (format!("`{first}` and {} more stay applied, changes", count - 1), "takes them back as well")
+        }
+    };
+    let message = format!(
+        "{which} of stages after `{}`: what they did may stand on what is taken back",
+        taken_back.stage
+    );
+    let help = format!(
+        "see that it holds without; `sandpiper undo --to` the change before `{}` {stay}",
+        taken_back.change_id
+    );
+    Some(Problem::warning("usage", message).help(help))
 }
 
 /// What is known of a change in doubt that has no `verify` to be asked.

@@ -1,5 +1,6 @@
 //! `pipeline:`: the stages, their folders, and what they wait for.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use sandpiper_engine::fault::{Place, Problem};
@@ -162,10 +163,13 @@ fn find_folder(settings: &mut Settings<'_>, node: &Node, text: &str) -> Option<P
         return Some(found.clone());
     }
     let whole = folder.join(text);
-    let (message, help) = if whole.exists() {
-        (format!("`{text}` is no folder"), "name the folder that holds the changes".to_owned())
-    } else {
-        (format!("the folder `{text}` does not exist"), missing_folder_help(text, &whole))
+    let (message, help) = match whole.metadata().map_err(|error| error.kind()) {
+        Ok(_) => (format!("`{text}` is no folder"), "name the folder that holds the changes".to_owned()),
+        Err(ErrorKind::PermissionDenied) => (
+            format!("the folder `{text}` cannot be looked at: a folder above it lets this account not in"),
+            "let the account that runs this enter it (`chmod +x`)".to_owned(),
+        ),
+        Err(_) => (format!("the folder `{text}` does not exist"), missing_folder_help(text, &whole)),
     };
     settings.yaml.problem_of("config::not-found", node.at, message, help);
     None

@@ -21,6 +21,7 @@ use crate::run::journal::{Journal, Journaled};
 use crate::run::ready::{Program, Ready};
 use crate::run::stage::StageRun;
 use crate::run::{session, undo};
+use crate::stopping::Told;
 
 /// A `started` entry that was, or may be, written together with the end of the attempt before.
 #[derive(Debug, Clone)]
@@ -70,6 +71,8 @@ pub(super) struct Running<'a> {
     begin: Begin<'a>,
     pub(super) clock: Instant,
     stop: Stop,
+    /// Of the rollback of a direct change.
+    bounds: Option<Told>,
     pub(super) session: Option<Box<dyn Session>>,
     /// Whether the change was called: a session that is opened then is for taking it back.
     is_called: bool,
@@ -95,7 +98,6 @@ pub(crate) async fn attempt(run: &StageRun<'_>, ready: &Arc<Ready>, begin: Begin
     }
     let stop = Stop::new();
     run.held.guards(&stop);
-    // The rollback of a direct change is not told: it runs to its end.
     let _told = run.core.stopper.tells(&stop);
     let mut running = Running::new(run, ready, begin, stop);
     let conclusion = loop {
@@ -123,6 +125,7 @@ impl<'a> Running<'a> {
             clock: Instant::now(),
             journal,
             stop,
+            bounds: None,
             session: None,
             is_called: false,
             calls: 0,
@@ -252,6 +255,7 @@ impl<'a> Running<'a> {
         }
         self.stop = Stop::new();
         self.run.held.guards(&self.stop);
+        self.bounds = Some(self.run.core.stopper.bounds(&self.stop));
         if let Some(journal) = &self.journal {
             self.journal = Some(Arc::new(journal.of_rollback(self.stop.clone()).await));
         }
