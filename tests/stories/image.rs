@@ -5,6 +5,7 @@
 //! root is made as `image/Containerfile` says, from the binary of these tests and the libraries that it is linked to.
 
 use std::fs::{self, Permissions};
+use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -237,6 +238,14 @@ fn what_is_in_the_image_applies_without_root_home_or_a_place_to_write_to() {
     assert_eq!(audit.text("/entries/0/operator").split('@').next(), Some(&*format!("uid{ACCOUNT}")));
 }
 
+/// Whether `serve` listens, and its first run is over.
+fn is_done_applying(address: &str) -> bool {
+    let Ok(mut stream) = TcpStream::connect(address) else { return false };
+    let mut answer = String::new();
+    stream.write_all(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    stream.read_to_string(&mut answer).is_ok() && answer.contains("\"applying\":false")
+}
+
 #[test]
 fn a_container_that_is_told_to_stop_ends() {
     let root = Root::new();
@@ -246,7 +255,8 @@ fn a_container_that_is_told_to_stop_ends() {
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     let serving = root.start(&[&PROJECT[..], &["serve", "--listen", &address]].concat(), &[]);
     let since = Instant::now();
-    while TcpStream::connect(&address).is_err() {
+    // While it applies it would end as a run that was told to stop.
+    while !is_done_applying(&address) {
         assert!(since.elapsed() < Duration::from_secs(60), "it does not listen");
         std::thread::sleep(Duration::from_millis(10));
     }

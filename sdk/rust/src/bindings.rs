@@ -1,9 +1,13 @@
-//! The contract of `wit/` as Rust: the imports once, one module for each interface that a change can export, and one
-//! for each world of a template.
+//! The contract of `wit/` as Rust: the imports once, and one module for each interface that a change can
+//! export. The worlds of templates are made in their own crates: an interface can be exported by one set of bindings of a
+//! crate, and each of these worlds exports what a step is.
 //!
 //! `pub_export_macro` keeps an export out of a guest until its `export!` runs in that guest, so that all of
 //! them can stand in this one library. A guest that exports `description` and `sql::change` has the world
 //! `sql-change`: the worlds of several bindings are joined when the component is made.
+
+/// Makes the world of a template in its own crate.
+pub use wit_bindgen;
 
 /// What a change may import, and the words that all of them share.
 pub mod imports {
@@ -38,9 +42,9 @@ pub mod description {
     pub use exports::sandpiper::change::description::Guest;
 }
 
-/// The module of one interface that works on a system, with what it shares with others.
+/// The module of one interface that works on a system through `$client`.
 macro_rules! exported {
-    ($module:ident: $inline:literal, $($shared:literal => $bindings:path,)+ $guest:path) => {
+    ($module:ident: $inline:literal, $client:literal => $bindings:path, $guest:path) => {
         #[doc = $inline]
         pub mod $module {
             wit_bindgen::generate!({
@@ -50,7 +54,7 @@ macro_rules! exported {
                 with: {
                     "sandpiper:change/types@0.1.0": crate::bindings::types,
                     "sandpiper:change/execution@0.1.0": crate::bindings::execution,
-                    $($shared: $bindings,)+
+                    $client: $bindings,
                 },
             });
             pub use $guest;
@@ -77,41 +81,4 @@ exported!(
     http_verify: "package sandpiper:sdk; world http-verify { export sandpiper:http/verify@0.1.0; }",
     "sandpiper:http/client@0.1.0" => crate::bindings::http::client,
     exports::sandpiper::http::verify::Guest
-);
-
-/// `describe` and `assess`: every template exports it.
-pub mod template {
-    wit_bindgen::generate!({
-        inline: "package sandpiper:sdk;
-            world template { export sandpiper:change/template@0.1.0; }",
-        path: "wit",
-        pub_export_macro: true,
-        with: { "sandpiper:change/types@0.1.0": crate::bindings::types },
-    });
-    pub use exports::sandpiper::change::template::{Action, Assessment, Guest, Info, Place, Problem, Step};
-}
-
-exported!(
-    sql_runner: "package sandpiper:sdk; world sql-runner { export sandpiper:sql/runner@0.1.0; }",
-    "sandpiper:sql/client@0.1.0" => crate::bindings::sql::client,
-    "sandpiper:change/template@0.1.0" => crate::bindings::template,
-    exports::sandpiper::sql::runner::Guest
-);
-exported!(
-    sql_step_verifier: "package sandpiper:sdk; world sql-step-verifier { export sandpiper:sql/step-verifier@0.1.0; }",
-    "sandpiper:sql/client@0.1.0" => crate::bindings::sql::client,
-    "sandpiper:change/template@0.1.0" => crate::bindings::template,
-    exports::sandpiper::sql::step_verifier::Guest
-);
-exported!(
-    http_runner: "package sandpiper:sdk; world http-runner { export sandpiper:http/runner@0.1.0; }",
-    "sandpiper:http/client@0.1.0" => crate::bindings::http::client,
-    "sandpiper:change/template@0.1.0" => crate::bindings::template,
-    exports::sandpiper::http::runner::Guest
-);
-exported!(
-    http_step_verifier: "package sandpiper:sdk; world http-step-verifier { export sandpiper:http/step-verifier@0.1.0; }",
-    "sandpiper:http/client@0.1.0" => crate::bindings::http::client,
-    "sandpiper:change/template@0.1.0" => crate::bindings::template,
-    exports::sandpiper::http::step_verifier::Guest
 );

@@ -1,7 +1,5 @@
 //! For authors of templates: a step of a change written as data, and what a template says of it.
 
-use crate::bindings::template as bindings;
-
 /// What a step is run for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
@@ -140,31 +138,41 @@ impl Assessment {
     }
 }
 
-impl From<bindings::Step> for Step {
-    fn from(step: bindings::Step) -> Self {
-        let action = match step.action {
-            bindings::Action::Apply => Action::Apply,
-            bindings::Action::Rollback => Action::Rollback,
-            bindings::Action::Verify => Action::Verify,
-        };
-        Self {
-            action,
-            index: step.index,
-            target_kind: step.target_kind,
-            configuration: step.configuration,
-            payload: step.payload,
-            finished_statements: step.finished_statements,
+/// What `#[template]` writes refers to it. No part of the public interface: it changes with the macro.
+#[doc(hidden)]
+pub mod glue {
+    use super::{Action, Assessment, Problem, Step};
+
+    /// A step as the contract has it.
+    #[derive(Debug)]
+    pub struct Handed {
+        pub action: Action,
+        pub index: u32,
+        pub target_kind: String,
+        pub configuration: String,
+        pub payload: String,
+        pub finished_statements: u32,
+    }
+
+    impl From<Handed> for Step {
+        fn from(handed: Handed) -> Self {
+            let Handed { action, index, target_kind, configuration, payload, finished_statements } = handed;
+            Self { action, index, target_kind, configuration, payload, finished_statements }
         }
     }
-}
 
-impl From<Assessment> for bindings::Assessment {
-    fn from(Assessment { problems, transactional }: Assessment) -> Self {
-        let problem = |Problem { pointer, offset, message, help }| bindings::Problem {
-            place: bindings::Place { pointer, offset },
-            message,
-            help,
-        };
-        Self { problems: problems.into_iter().map(problem).collect(), transactional }
+    /// A problem as the contract has it.
+    #[derive(Debug)]
+    pub struct Told {
+        pub pointer: String,
+        pub offset: Option<u32>,
+        pub message: String,
+        pub help: Option<String>,
+    }
+
+    /// What is wrong with a step, and whether it fits a transaction.
+    pub fn told(assessment: Assessment) -> (Vec<Told>, bool) {
+        let told = |Problem { pointer, offset, message, help }| Told { pointer, offset, message, help };
+        (assessment.problems.into_iter().map(told).collect(), assessment.transactional)
     }
 }

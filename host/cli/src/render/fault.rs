@@ -64,13 +64,12 @@ struct Block<'a> {
 }
 
 impl Block<'_> {
-    /// What stops nothing and is about a whole file is one line, for there may be many such files.
+    /// What a file's name is warned of is one line, for there may be many such files, at every run.
     fn brief(&self) -> Option<String> {
-        let place = self.place.filter(|place| place.line.is_none())?;
-        let told = [Some(self.message), self.help].into_iter().flatten();
-        let told = told.collect::<Vec<_>>().join("; ");
-        let is_brief = self.severity == Severity::Warning && self.note.is_none() && !told.contains('\n');
-        is_brief.then(|| format!("{place}: {told}"))
+        let is_brief = self.severity == Severity::Warning && self.code == "change::file-name";
+        let place = self.place.filter(|_| is_brief)?;
+        let told: Vec<&str> = [Some(self.message), self.help].into_iter().flatten().collect();
+        Some(format!("{place}: {}", told.join("; ")))
     }
 
     fn render(&self, indent: usize, palette: Palette) -> String {

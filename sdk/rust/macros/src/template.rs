@@ -91,21 +91,11 @@ fn boolean(value: &Expr) -> Result<bool> {
 /// One constant that nothing can refer to; inside it stand the implementations of what the component exports.
 fn glue(arguments: &Arguments, functions: &Functions, home: &TokenStream) -> TokenStream {
     let bindings = quote!(::sandpiper_sdk::bindings);
-    let template = quote!(#bindings::template);
-    let (runner, verifier, handle, resource) = match functions.kind {
-        Kind::Sql => (
-            quote!(#bindings::sql_runner),
-            quote!(#bindings::sql_step_verifier),
-            quote!(::sandpiper_sdk::sql::Connection),
-            quote!(#bindings::sql::client::Connection),
-        ),
-        Kind::Http => (
-            quote!(#bindings::http_runner),
-            quote!(#bindings::http_step_verifier),
-            quote!(::sandpiper_sdk::http::Endpoint),
-            quote!(#bindings::http::client::Endpoint),
-        ),
+    let (handle, resource) = match functions.kind {
+        Kind::Sql => (quote!(::sandpiper_sdk::sql::Connection), quote!(#bindings::sql::client::Connection)),
+        Kind::Http => (quote!(::sandpiper_sdk::http::Endpoint), quote!(#bindings::http::client::Endpoint)),
     };
+    let world = world(functions);
     let Arguments { name, payload_schema, configuration_schema, rollback_required } = arguments;
     let configuration_schema = match configuration_schema {
         Some(schema) => quote!(::core::option::Option::Some(::std::string::String::from(#schema))),
@@ -132,7 +122,7 @@ fn glue(arguments: &Arguments, functions: &Functions, home: &TokenStream) -> Tok
     };
     let (apply, rollback) = (outcome(&functions.apply), outcome(&functions.rollback));
     let parameters = quote! {
-        step: #template::Step,
+        step: world::Step,
         target: &#resource,
         context: &::sandpiper_sdk::bindings::execution::Context
     };
@@ -141,28 +131,28 @@ fn glue(arguments: &Arguments, functions: &Functions, home: &TokenStream) -> Tok
         let verdict = quote_spanned!(function.output=> ::sandpiper_sdk::glue::IntoVerdict::into_verdict);
         let verify = call(function, verdict);
         quote! {
-            impl #verifier::Guest for SandpiperTemplate {
+            impl world::Verifier for SandpiperTemplate {
                 fn verify(#parameters) -> ::core::result::Result<::sandpiper_sdk::Verdict, #failure> {
                     let _ = context;
-                    let step = ::sandpiper_sdk::template::Step::from(step);
+                    let step = world::handed(step);
                     #verify
                 }
             }
-            #[cfg(target_family = "wasm")]
-            #verifier::export!(SandpiperTemplate with_types_in #verifier);
             #[cfg(not(target_family = "wasm"))]
             const _: () = {
-                let _ = <SandpiperTemplate as #verifier::Guest>::verify;
+                let _ = <SandpiperTemplate as world::Verifier>::verify;
             };
         }
     });
     quote! {
         const _: () = {
+            #world
+
             struct SandpiperTemplate;
 
-            impl #template::Guest for SandpiperTemplate {
-                fn describe() -> #template::Info {
-                    #template::Info {
+            impl world::Template for SandpiperTemplate {
+                fn describe() -> world::Info {
+                    world::Info {
                         name: ::std::string::String::from(#name),
                         payload_schema: ::std::string::String::from(#payload_schema),
                         configuration_schema: #configuration_schema,
@@ -170,16 +160,16 @@ fn glue(arguments: &Arguments, functions: &Functions, home: &TokenStream) -> Tok
                     }
                 }
 
-                fn assess(step: #template::Step) -> #template::Assessment {
-                    let step = ::sandpiper_sdk::template::Step::from(step);
-                    #template::Assessment::from(#assess)
+                fn assess(step: world::Step) -> world::Assessment {
+                    let step = world::handed(step);
+                    world::told(#assess)
                 }
             }
 
-            impl #runner::Guest for SandpiperTemplate {
+            impl world::Runner for SandpiperTemplate {
                 fn run(#parameters) -> ::core::result::Result<(), #failure> {
                     let _ = context;
-                    let step = ::sandpiper_sdk::template::Step::from(step);
+                    let step = world::handed(step);
                     match step.action() {
                         ::sandpiper_sdk::template::Action::Rollback => #rollback,
                         _ => #apply,
@@ -190,18 +180,80 @@ fn glue(arguments: &Arguments, functions: &Functions, home: &TokenStream) -> Tok
             #verify
 
             #[cfg(target_family = "wasm")]
-            #template::export!(SandpiperTemplate with_types_in #template);
-            #[cfg(target_family = "wasm")]
-            #runner::export!(SandpiperTemplate with_types_in #runner);
+            world::export!(SandpiperTemplate with_types_in world);
 
             // Outside of a component nothing is exported, and an editor would call all of it unused.
             #[cfg(not(target_family = "wasm"))]
             const _: () = {
-                let _ = <SandpiperTemplate as #template::Guest>::describe;
-                let _ = <SandpiperTemplate as #template::Guest>::assess;
-                let _ = <SandpiperTemplate as #runner::Guest>::run;
+                let _ = <SandpiperTemplate as world::Template>::describe;
+                let _ = <SandpiperTemplate as world::Template>::assess;
+                let _ = <SandpiperTemplate as world::Runner>::run;
             };
         };
+    }
+}
+
+/// Where the contract lies: beside this crate.
+const CONTRACT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../wit");
+
+/// A module with the bindings of the world that the functions ask for, made in the author's crate, and what stands between
+/// them and the types of the SDK.
+fn world(functions: &Functions) -> TokenStream {
+    let capability = match functions.kind {
+        Kind::Sql => "sql",
+        Kind::Http => "http",
+    };
+    let with_verify = if functions.verify.is_some() { "-with-verify" } else { "" };
+    let name = format!("sandpiper:{capability}/{capability}-template{with_verify}");
+    let client = format!("sandpiper:{capability}/client@0.1.0");
+    let capability = Ident::new(capability, Span::call_site());
+    let bindings = quote!(::sandpiper_sdk::bindings);
+    let exports = quote!(self::exports::sandpiper);
+    let verifier = functions
+        .verify
+        .is_some()
+        .then(|| quote!(pub use #exports::#capability::step_verifier::Guest as Verifier;));
+    quote! {
+        #[allow(clippy::all, dead_code, missing_docs, unreachable_pub, unsafe_code, unused_imports)]
+        mod world {
+            #bindings::wit_bindgen::generate!({
+                world: #name,
+                path: #CONTRACT,
+                runtime_path: "::sandpiper_sdk::bindings::wit_bindgen::rt",
+                with: {
+                    "sandpiper:change/types@0.1.0": #bindings::types,
+                    "sandpiper:change/execution@0.1.0": #bindings::execution,
+                    #client: #bindings::#capability::client,
+                },
+            });
+            pub use #exports::change::template::{Assessment, Guest as Template, Info, Step};
+            pub use #exports::#capability::runner::Guest as Runner;
+            #verifier
+
+            use #exports::change::template::{Action, Problem};
+            use #bindings::types::Place;
+            use ::sandpiper_sdk::template::{self, glue};
+
+            pub fn handed(step: Step) -> template::Step {
+                let Step { action, index, target_kind, configuration, payload, finished_statements } = step;
+                let action = match action {
+                    Action::Apply => template::Action::Apply,
+                    Action::Rollback => template::Action::Rollback,
+                    Action::Verify => template::Action::Verify,
+                };
+                glue::Handed { action, index, target_kind, configuration, payload, finished_statements }.into()
+            }
+
+            pub fn told(assessment: template::Assessment) -> Assessment {
+                let (problems, transactional) = glue::told(assessment);
+                let problem = |glue::Told { pointer, offset, message, help }| Problem {
+                    place: Place { pointer, offset },
+                    message,
+                    help,
+                };
+                Assessment { problems: problems.into_iter().map(problem).collect(), transactional }
+            }
+        }
     }
 }
 
@@ -231,12 +283,12 @@ mod tests {
     #[test]
     fn a_module_on_a_connection_exports_a_sql_template() {
         let text = expand(LEAST, on_sql()).unwrap();
-        assert!(text.contains("bindings::sql_runner::export!("));
+        assert!(text.contains("\"sandpiper:sql/sql-template\""));
         assert!(text.contains(
             "self::apply(&step,::sandpiper_sdk::sql::Connection::lent(target),::sandpiper_sdk::Context::lent(context))"
         ));
         assert!(text.contains("self::rollback(&step,::sandpiper_sdk::sql::Connection::lent(target),)"));
-        assert!(text.contains("rollback_required:false") && !text.contains("step_verifier::export!"));
+        assert!(text.contains("rollback_required:false") && !text.contains("step_verifier"));
     }
 
     #[test]
@@ -254,9 +306,9 @@ mod tests {
         );
         let text = expand(&arguments, item).unwrap();
         for part in [
-            "bindings::http_runner::export!(",
+            "\"sandpiper:http/http-template-with-verify\"",
             "<Queues>::assess(&step)",
-            "http_step_verifier::GuestforSandpiperTemplate",
+            "world::VerifierforSandpiperTemplate",
             "String::from(include_str!(\"configuration.json\"))",
             "rollback_required:true",
         ] {
