@@ -1,5 +1,7 @@
 //! One run over all tenants: what one failure does to the others, and what is told of it.
 
+use std::time::{Duration, Instant};
+
 use sandpiper_tests::Project;
 
 use crate::{each, execute, names, with_a_change};
@@ -46,6 +48,40 @@ fn with_fail_fast_no_further_tenant_begins() {
     let failed = project.json("apply --fail-fast").exits(1);
     assert_eq!(each(&failed, "/outcome"), ["acme complete", "globex failed", "initech not-reached"]);
     assert!(names(&project, "initech").is_empty());
+}
+
+#[test]
+fn with_fail_fast_what_was_put_off_for_a_lock_is_told_with_what_it_did() {
+    let project = Project::new(
+        "service: tests\nstore: target\ntenants: [acme, globex]\nparallel-tenants: 1\nvariables: { rows: 2 }\n\
+         target-systems:\n  target: { kind: sqlite, path: 'db/${var:tenant}.db' }\n  \
+         other: { kind: sqlite, path: 'db/${var:tenant}-other.db' }\n\
+         pipeline: { stages: [{ name: one, location: one }, { name: two, location: two }] }\n",
+    );
+    project.write("db/README", "");
+    project.sql("one/_0001__Create", "create", "CREATE TABLE names (x);");
+    project.write(
+        "two/_0001__Fill.sql",
+        "-- sandpiper: id=fill author=tests target-system=other\nCREATE TABLE n (i);\nINSERT INTO n WITH RECURSIVE n(i) AS \
+         (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${var:rows}) SELECT i FROM n;\n",
+    );
+    break_for(&project, "globex");
+    let holder = project.start("apply --tenant acme --stage two --set rows=300000000");
+    let since = Instant::now();
+    let is_held = || {
+        let locks = project.json("lock status --tenant acme").at("/locks");
+        locks.as_array().is_some_and(|locks| locks.iter().any(|lock| lock["held"] == true))
+    };
+    while !is_held() {
+        assert!(since.elapsed() < Duration::from_secs(60), "no lock is taken");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let failed = project.json("apply --fail-fast").exits(5);
+    holder.kill();
+    assert_eq!(each(&failed, "/outcome"), ["acme failed", "globex failed"], "{failed}");
+    assert_eq!(each(&failed, "/error/code"), ["acme lock::busy", "globex change::failed"]);
+    assert_eq!(each(&failed, "/counts/applied"), ["acme 1", "globex 0"]);
+    assert_eq!(failed.at("/counts/applied"), 1);
 }
 
 #[test]

@@ -186,6 +186,24 @@ mod tests {
     }
 
     #[test]
+    fn another_environment_is_another_project_also_where_its_name_stands_in_an_address() {
+        let project = Project::new();
+        project.write("name", "staging");
+        let config = CONFIG
+            .replace("service: ", "environment: '${file:name}'\nservice: ")
+            .replace("store: app", "store: 'sqlite:audit.db'")
+            .replace("path: app.db", "path: '${file:name}.db'");
+        project.write("sandpiper.yaml", &config);
+        for told in ["2 applied", "2 applied before"] {
+            assert_eq!(project.told(&project.open()), told);
+        }
+        // The store is the same, and it is written to for the one environment only.
+        assert_eq!(project.told(&project.open()), "clear at once: 2");
+        project.write("name", "production");
+        assert_eq!(project.told(&project.open()), "2 applied");
+    }
+
+    #[test]
     fn whatever_is_done_to_the_files_is_seen() {
         type Done = fn(&Project);
         let cases: [(Done, &str); 5] = [

@@ -5,6 +5,7 @@
 //! entry before it. Where the store is files of this machine, their stamps tell that nothing was written to it, and even
 //! the newest entry need not be read. Whoever wants to see more than how many changes are applied plans as ever.
 
+use std::borrow::Cow;
 use std::ffi::CStr;
 use std::io::Write as _;
 use std::mem::MaybeUninit;
@@ -18,7 +19,7 @@ use sandpiper_engine::digest::{Digest, Hasher};
 
 use super::memory::{self, Memory};
 use super::stat_cache::Stamp;
-use crate::config::Config;
+use crate::config::{Config, StoreConfig};
 use crate::secrets::Secrets;
 
 /// What the file begins with: its format, and whose rules the files satisfied.
@@ -48,7 +49,7 @@ impl Settled {
         if !memory.believed || !config.has_file || !memory.is_ours() {
             return None;
         }
-        Self::decode(&std::fs::read(file(memory.folder, config, secrets)).ok()?)
+        Self::decode(&std::fs::read(file(memory.folder, config, secrets)?).ok()?)
     }
 
     /// Remembers it.
@@ -56,7 +57,7 @@ impl Settled {
         if !config.has_file || !memory.is_ours() {
             return;
         }
-        let file = file(memory.folder, config, secrets);
+        let Some(file) = file(memory.folder, config, secrets) else { return };
         let is_new = !file.exists();
         memory::write(&file, &self.encode());
         if is_new {
@@ -85,10 +86,29 @@ impl Settled {
     }
 }
 
-/// Where it is kept: all that a plan depends on shows in a configuration, and of no secret there may be a digest.
-fn file(folder: &Path, config: &Config, secrets: &Secrets) -> PathBuf {
-    let shown = format!("{config:?}");
-    folder.join(Digest::of(secrets.redact(&shown).as_bytes()).to_string())
+/// Where it is kept: all that a plan depends on shows in a configuration. Of a secret there may be no digest, and without
+/// it two configurations could not be told apart: nowhere, unless it stands where that does not matter. Addresses are
+/// such places, for the store is known by its stamps or by its newest entry; and whose changes these are, the audit itself
+/// holds as it is.
+fn file(folder: &Path, config: &Config, secrets: &Secrets) -> Option<PathBuf> {
+    let whole = format!("{config:?}");
+    let shown = secrets.redact(&whole);
+    if let Cow::Borrowed(shown) = shown {
+        return Some(folder.join(Digest::of(shown.as_bytes()).to_string()));
+    }
+    let rest = Config {
+        service: String::new(),
+        environment: String::new(),
+        tenant: None,
+        store: StoreConfig::System("".into()),
+        systems: Vec::new(),
+        webhooks: Vec::new(),
+        ..config.clone()
+    };
+    let rest = format!("{rest:?}");
+    let is_told_apart = matches!(secrets.redact(&rest), Cow::Borrowed(_));
+    is_told_apart
+        .then(|| folder.join(Digest::of(format!("{shown}{:?}", config.scope()).as_bytes()).to_string()))
 }
 
 /// The names and stamps of everything in the folders of all stages, in the order of names. None where one of them was

@@ -5,7 +5,7 @@ use sandpiper_engine::change::ChangeId;
 use sandpiper_engine::fault::{Blame, Effect, Fault};
 use sandpiper_engine::progress::{Standing, StepMark};
 use sandpiper_runtime::target::Session;
-use sandpiper_sql_syntax::{Dialect, SessionUse, session_use, split};
+use sandpiper_sql_syntax::{Dialect, SessionUse, asks_session, session_use, split, writes_rows};
 
 use crate::run::ready::{Program, Ready};
 
@@ -13,28 +13,43 @@ use crate::run::ready::{Program, Ready};
 ///
 /// # Errors
 ///
-/// Why the change may not go on: one of them left something that only its own session had.
+/// Why the change may not go on: one of them left something that only its own session had, or what is left asks for it.
 pub(crate) fn settings(ready: &Ready, finished: &[StepMark]) -> Result<Vec<String>, Fault> {
     let Program::Data(data) = &ready.program else { return Ok(Vec::new()) };
     let dialect = Dialect::from_kind(&data.target_kind);
     let mut settings = Vec::new();
-    for mark in finished {
-        let count = match mark.standing() {
-            Standing::Done => usize::MAX,
-            Standing::Begun => usize::try_from(mark.finished).unwrap_or(usize::MAX),
+    let mut begun = None;
+    let mut left: Vec<String> = Vec::new();
+    for (index, (apply, _)) in (0..).zip(&data.steps) {
+        let mark = finished.iter().find(|mark| mark.step == index);
+        let count = match mark.map(StepMark::standing) {
+            Some(Standing::Done) => usize::MAX,
+            Some(Standing::Begun) => {
+                mark.map_or(0, |mark| usize::try_from(mark.finished).unwrap_or(usize::MAX))
+            }
             _ => 0,
         };
-        let payload = data.steps.get(mark.step as usize).map_or("", |(apply, _)| apply.json());
-        let Ok(serde_json::Value::String(text)) = serde_json::from_str(payload) else { continue };
-        for statement in split(&text, dialect).unwrap_or_default().iter().take(count) {
+        let Ok(serde_json::Value::String(text)) = serde_json::from_str(apply.json()) else { continue };
+        for (place, statement) in split(&text, dialect).unwrap_or_default().iter().enumerate() {
+            if place >= count {
+                left.push(statement.text.to_owned());
+                continue;
+            }
             match session_use(statement.text, dialect) {
                 SessionUse::Nothing => {}
                 SessionUse::Setting => settings.push(statement.text.to_owned()),
                 SessionUse::Bound => return Err(bound(&ready.change.id, statement.text)),
+                SessionUse::Begins => begun = Some(settings.len()),
+                SessionUse::TakesBack => settings.truncate(begun.take().unwrap_or(settings.len())),
             }
         }
     }
-    Ok(settings)
+    // Until something is written, it would be answered about what another session wrote.
+    let asking = left.iter().take_while(|it| asks_session(it, dialect) || !writes_rows(it, dialect));
+    match asking.into_iter().find(|it| asks_session(it, dialect)) {
+        Some(asking) => Err(asks(&ready.change.id, asking)),
+        None => Ok(settings),
+    }
 }
 
 /// Runs them in a session that was just opened.
@@ -57,10 +72,21 @@ pub(crate) async fn set_again(session: &mut dyn Session, settings: &[String]) ->
 }
 
 fn bound(id: &ChangeId, statement: &str) -> Fault {
-    let message = format!(
-        "change `{id}` cannot go on: {} left something that only the session of the earlier attempt had",
-        shown(statement)
-    );
+    cannot_go_on(
+        id,
+        &format!("{} left something that only the session of the earlier attempt had", shown(statement)),
+    )
+}
+
+fn asks(id: &ChangeId, statement: &str) -> Fault {
+    cannot_go_on(
+        id,
+        &format!("{} asks for what was written in the session of the earlier attempt", shown(statement)),
+    )
+}
+
+fn cannot_go_on(id: &ChangeId, why: &str) -> Fault {
+    let message = format!("change `{id}` cannot go on: {why}");
     Fault::new("plan::blocked", Blame::Change, message).with_effect(Effect::Unknown).with_help(format!(
         "do by hand what is left of it and run `sandpiper issue resolve {id} --applied --reason ..`, or take back what is \
          there and run it with `--rolled-back`"

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use sandpiper_engine::fault::Fault;
@@ -27,13 +28,15 @@ pub(super) struct Going<W> {
 /// A tenant that is to go.
 struct Next<B> {
     index: usize,
-    /// What it came to before a lock was left to another run.
-    earlier: Option<B>,
+    /// How it ended before, when a lock was left to another run.
+    earlier: Option<Finished<B>>,
 }
 
 /// What the threads share.
 struct Shared<B> {
     queue: Mutex<VecDeque<Next<B>>>,
+    /// No further one begins, for one has failed.
+    is_over: AtomicBool,
     ended: Mutex<Vec<Option<Finished<B>>>>,
 }
 
@@ -46,8 +49,11 @@ impl<W> Going<W> {
     {
         let count = self.tenants.len();
         let alone = self.rollout.canary.unwrap_or(0).min(count);
-        let shared =
-            Shared { queue: Mutex::default(), ended: Mutex::new((0..count).map(|_| None).collect()) };
+        let shared = Shared {
+            queue: Mutex::default(),
+            is_over: AtomicBool::new(false),
+            ended: Mutex::new((0..count).map(|_| None).collect()),
+        };
         for part in [0..alone, alone..count] {
             let went_well = self.go(part, &shared)?;
             if !went_well {
@@ -78,6 +84,12 @@ impl<W> Going<W> {
             }
             Ok(())
         })?;
+        // What those did that are not come back to is told all the same.
+        for Next { index, earlier } in std::mem::take(&mut *locked(&shared.queue)) {
+            if let Some(earlier) = earlier {
+                self.over(index, earlier, shared);
+            }
+        }
         let ended = locked(&shared.ended);
         let mut of_part = ended.iter().skip(part.start).take(part.len());
         Ok(of_part.all(|ended| ended.as_ref().is_some_and(|ended| ended.exit == Exit::Done)))
@@ -90,29 +102,29 @@ impl<W> Going<W> {
         W: AsyncFn(&Sandpiper) -> Finished<B>,
     {
         loop {
+            if self.base.is_told_to_stop() || shared.is_over.load(Ordering::SeqCst) {
+                return;
+            }
             let next = locked(&shared.queue).pop_front();
             let Some(Next { index, earlier }) = next else { return };
             let Some((config, secrets)) = self.tenants.get(index) else { return };
-            if self.base.is_told_to_stop() {
-                return;
-            }
             // Whoever has waited for nothing yet has other work to do meanwhile.
             let yields = B::CAN_GO_ON && earlier.is_none();
             let tenant = config.tenant.as_deref().unwrap_or_default();
             let finished = self.one(config, secrets, yields);
             if yields && finished.exit == Exit::Lock {
                 self.base.tell(&Event::TenantDeferred { tenant });
-                locked(&shared.queue).push_back(Next { index, earlier: Some(finished.body) });
+                locked(&shared.queue).push_back(Next { index, earlier: Some(finished) });
                 continue;
             }
             let finished = match earlier {
-                Some(earlier) => Finished { body: finished.body.going_on(earlier), ..finished },
+                Some(earlier) => Finished { body: finished.body.going_on(earlier.body), ..finished },
                 None => finished,
             };
             if self.rollout.fail_fast && finished.exit != Exit::Done {
-                locked(&shared.queue).clear();
+                shared.is_over.store(true, Ordering::SeqCst);
             }
-            self.over(index, tenant, finished, shared);
+            self.over(index, finished, shared);
         }
     }
 
@@ -135,7 +147,9 @@ impl<W> Going<W> {
         done.unwrap_or_else(|_| broken()).unwrap_or_else(Finished::refused)
     }
 
-    fn over<B>(&self, index: usize, tenant: &str, finished: Finished<B>, shared: &Shared<B>) {
+    fn over<B>(&self, index: usize, finished: Finished<B>, shared: &Shared<B>) {
+        let tenant =
+            self.tenants.get(index).and_then(|(config, _)| config.tenant.as_deref()).unwrap_or_default();
         let (exit, error) = (finished.exit, finished.error.clone());
         let mut ended = locked(&shared.ended);
         if let Some(place) = ended.get_mut(index) {
