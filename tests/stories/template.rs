@@ -43,5 +43,8 @@ fn a_template_of_ones_own_runs_verifies_and_takes_back_and_tells_where_a_mistake
     project.write(file, text.replace("table: countries", "table: countries; --"));
     assert_eq!(project.json("validate").exits(2).at("/problems/0/message"), "`countries; --` is no name");
     project.write(file, text.replace("key: code", "keys: code"));
-    assert_eq!(project.json("validate").exits(2).codes(), ["change::syntax"]);
+    let told = project.json("validate").exits(2);
+    let places = [0, 1, 2, 3].map(|at| told.at(&format!("/problems/{at}/line")));
+    assert_eq!(places, [6, 6, 13, 13].map(serde_json::Value::from), "{told}");
+    assert!(told.at("/problems").to_string().contains("'keys' was unexpected"), "{told}");
 }
