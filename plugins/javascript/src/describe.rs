@@ -5,15 +5,17 @@ use boa_engine::{Context, JsResult};
 
 use crate::bindings::{Cadence, ChangeInfo, Inspected, Problem, Recovery, Source};
 use crate::engine::{Engine, Wrong};
+use crate::script;
 use crate::text::{self, Position};
 use crate::values::{get, list, object, text};
 
 /// Evaluates a source, lent nothing, and reads what it exports.
 pub(crate) fn inspect(source: &Source) -> Result<Inspected, Vec<Problem>> {
-    let mut engine = Engine::new(source).map_err(|wrong| vec![of_source(wrong)])?;
+    let script = script::of(source).map_err(|wrong| wrong.into_iter().map(of_source).collect::<Vec<_>>())?;
+    let mut engine = Engine::new(&script).map_err(|wrong| vec![of_source(wrong)])?;
     let read = engine.inspected().and_then(|(answer, context)| read(&answer, context));
-    let read = read.map_err(|error| vec![of_change(&error.to_string(), &source.text)])?;
-    read.map_err(|found| found.iter().map(|message| of_change(message, &source.text)).collect())
+    let read = read.map_err(|error| vec![of_change(&error.to_string(), &script.text)])?;
+    read.map_err(|found| found.iter().map(|message| of_change(message, &script.text)).collect())
 }
 
 fn read(answer: &JsObject, context: &mut Context) -> JsResult<Result<Inspected, Vec<String>>> {
@@ -91,9 +93,9 @@ fn pairs(object: &JsObject, name: &'static str, context: &mut Context) -> JsResu
 }
 
 /// A problem of the source as a text.
-fn of_source(Wrong { message, position }: Wrong) -> Problem {
+fn of_source(Wrong { message, position, help }: Wrong) -> Problem {
     let Position { line, column } = position.unwrap_or(Position::START);
-    Problem { line, column, message, help: None }
+    Problem { line, column, message, help }
 }
 
 /// A problem of what the source exports: it stands where the key does that it begins with, else where the export begins.

@@ -10,6 +10,7 @@ use boa_engine::{Context, JsError, JsResult, JsString, JsValue, Source as Text};
 
 use crate::bindings::{Failure, Place, Source, Verdict};
 use crate::modules::{GLUE, Modules};
+use crate::script;
 use crate::text::{self, Position};
 use crate::values::{get, object, string, text};
 
@@ -35,27 +36,33 @@ pub(crate) enum Function {
 pub(crate) struct Wrong {
     pub(crate) message: String,
     pub(crate) position: Option<Position>,
+    pub(crate) help: Option<String>,
+}
+
+impl Wrong {
+    fn new(message: impl Into<String>, position: Option<Position>) -> Self {
+        Self { message: message.into(), position, help: None }
+    }
 }
 
 impl Engine {
-    /// Evaluates a change.
-    pub(crate) fn new(source: &Source) -> Result<Self, Wrong> {
+    /// Evaluates the script of a change.
+    pub(crate) fn new(script: &Source) -> Result<Self, Wrong> {
         let modules = Rc::new(Modules::default());
         let context = Context::builder().module_loader(modules.clone()).build();
         let mut context = context.map_err(|error| ours(&error))?;
         context.runtime_limits_mut().set_recursion_limit(RECURSION);
         let glue = modules.get(GLUE, &mut context).map_err(|error| ours(&error))?;
-        let glue =
-            glue.ok_or_else(|| Wrong { message: "the plugin lacks a module".into(), position: None })?;
+        let glue = glue.ok_or_else(|| Wrong::new("the plugin lacks a module", None))?;
         evaluate(&glue, &mut context).map_err(|error| ours(&error))?;
         let glue = glue.namespace(&mut context);
 
-        let file = Path::new(&source.file_name);
-        let parsed = Module::parse(Text::from_bytes(&source.text).with_path(file), None, &mut context);
-        let change = parsed.map_err(|error| of_parser(&error, &source.text))?;
-        evaluate(&change, &mut context).map_err(|error| of_module(error, source, &mut context))?;
+        let file = Path::new(&script.file_name);
+        let parsed = Module::parse(Text::from_bytes(&script.text).with_path(file), None, &mut context);
+        let change = parsed.map_err(|error| of_parser(&error, &script.text))?;
+        evaluate(&change, &mut context).map_err(|error| of_module(error, script, &mut context))?;
         let change = change.namespace(&mut context).get(JsString::from("default"), &mut context);
-        let change = change.map_err(|error| of_module(error, source, &mut context))?;
+        let change = change.map_err(|error| of_module(error, script, &mut context))?;
         Ok(Self { context, glue, change })
     }
 
@@ -73,11 +80,12 @@ impl Engine {
         capability: &str,
         function: Function,
     ) -> Result<Option<Verdict>, Failure> {
-        let mut engine = Self::new(source).map_err(|wrong| failed(wrong, source))?;
+        let script = script::of(source).map_err(|wrong| first(wrong, source))?;
+        let mut engine = Self::new(&script).map_err(|wrong| failed(wrong, source))?;
         let answer = engine.answer(capability, function);
-        match answer.and_then(|answer| outcome(&answer, source, &mut engine.context)) {
+        match answer.and_then(|answer| outcome(&answer, &script, source, &mut engine.context)) {
             Ok(outcome) => outcome,
-            Err(error) => Err(failed(of_module(error, source, &mut engine.context), source)),
+            Err(error) => Err(failed(of_module(error, &script, &mut engine.context), source)),
         }
     }
 
@@ -108,6 +116,7 @@ fn evaluate(module: &Module, context: &mut Context) -> JsResult<()> {
 /// What a call gave: a verdict, nothing, or a failure of the contract, with the place that its error names.
 fn outcome(
     answer: &JsObject,
+    script: &Source,
     source: &Source,
     context: &mut Context,
 ) -> JsResult<Result<Option<Verdict>, Failure>> {
@@ -131,19 +140,25 @@ fn outcome(
     let message = text(&message, context)?;
     let stack = get(answer, "stack", context)?;
     let position = match stack.as_string() {
-        Some(stack) => text::in_stack(&stack.to_std_string_lossy(), &source.file_name),
+        Some(stack) => text::in_stack(&stack.to_std_string_lossy(), &script.file_name),
         None => None,
     };
-    let position = text::undefined(&source.text, &message, position).or(position);
+    let position = text::undefined(&script.text, &message, position).or(position);
     Ok(Err(match kind.as_str() {
         "precondition" => Failure::Precondition(message),
         "transient" => Failure::Transient(message),
         "irreversible" => Failure::Irreversible(message),
-        _ => failed(Wrong { message, position }, source),
+        _ => failed(Wrong::new(message, position), source),
     }))
 }
 
-fn failed(Wrong { message, position }: Wrong, source: &Source) -> Failure {
+/// A change with such mistakes is told all of them before it is called: this is for one that no longer is what was told.
+fn first(wrong: Vec<Wrong>, source: &Source) -> Failure {
+    let first = wrong.into_iter().next();
+    first.map_or_else(|| Failure::Failed("it cannot be read".to_owned()), |wrong| failed(wrong, source))
+}
+
+fn failed(Wrong { message, position, .. }: Wrong, source: &Source) -> Failure {
     match position.and_then(|position| position.offset(&source.text)) {
         Some(offset) => Failure::FailedAt((message, Place { pointer: String::new(), offset: Some(offset) })),
         None => Failure::Failed(message),
@@ -152,31 +167,29 @@ fn failed(Wrong { message, position }: Wrong, source: &Source) -> Failure {
 
 /// An error of what the plugin itself brings.
 fn ours(error: &JsError) -> Wrong {
-    Wrong { message: format!("the plugin is damaged: {error}"), position: None }
+    Wrong::new(format!("the plugin is damaged: {error}"), None)
 }
 
 /// An error of the parser.
 fn of_parser(error: &JsError, text: &str) -> Wrong {
     let said = error.as_native().map_or_else(|| error.to_string(), |native| native.message().to_string());
     match text::of_parser(&said) {
-        ("abrupt end", _) => {
-            Wrong { message: "the file ends too early".to_owned(), position: Some(Position::end(text)) }
-        }
-        (message, position) => Wrong { message: message.to_owned(), position },
+        ("abrupt end", _) => Wrong::new("the file ends too early", Some(Position::end(text))),
+        (message, position) => Wrong::new(message, position),
     }
 }
 
 /// An error that came while a module was linked or evaluated.
-fn of_module(error: JsError, source: &Source, context: &mut Context) -> Wrong {
+fn of_module(error: JsError, script: &Source, context: &mut Context) -> Wrong {
     let shown = error.to_string();
     let said = shown.split("\n    at ").next().unwrap_or(&shown).trim_end_matches(" (native)");
     let message = said.strip_prefix("SyntaxError: ").unwrap_or(said).to_owned();
     let thrown = error.into_opaque(context).ok().and_then(|thrown| thrown.as_object());
     let stack = thrown.and_then(|thrown| get(&thrown, "stack", context).ok());
     let stack = stack.and_then(|stack| stack.as_string()).map(|stack| stack.to_std_string_lossy());
-    let position = text::in_stack(&shown, &source.file_name)
-        .or_else(|| text::in_stack(&stack?, &source.file_name))
-        .or_else(|| text::import(&source.text, message.split('`').nth(1)?));
-    let position = text::undefined(&source.text, &message, position).or(position);
-    Wrong { message, position }
+    let position = text::in_stack(&shown, &script.file_name)
+        .or_else(|| text::in_stack(&stack?, &script.file_name))
+        .or_else(|| text::import(&script.text, message.split('`').nth(1)?));
+    let position = text::undefined(&script.text, &message, position).or(position);
+    Wrong::new(message, position)
 }

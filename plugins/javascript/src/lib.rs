@@ -7,6 +7,7 @@ mod engine;
 mod host;
 mod modules;
 mod natives;
+mod script;
 mod text;
 mod values;
 
@@ -21,7 +22,7 @@ pub struct JavaScript;
 
 impl language::Guest for JavaScript {
     fn describe() -> Info {
-        Info { name: "javascript".into(), extensions: vec!["js".into()] }
+        Info { name: "javascript".into(), extensions: vec!["js".into(), "ts".into()] }
     }
 
     fn inspect(source: Source) -> Result<Inspected, Vec<Problem>> {
