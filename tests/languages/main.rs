@@ -6,6 +6,7 @@ mod http;
 mod projects;
 mod sources;
 mod table;
+mod typescript;
 
 use sandpiper_tests::{Outcome, Project, language_project};
 

@@ -118,7 +118,7 @@ fn the_shop_copies_what_is_in_the_catalogue() {
 }
 
 #[test]
-fn a_source_file_splits_the_cities_off_and_is_taken_back_without_it() {
+fn source_files_with_and_without_types_are_applied_and_taken_back_without_them() {
     let project = example("source-files");
     project.write("plugins/javascript.wasm", std::fs::read(language_plugin("javascript")).unwrap());
     project.json("validate").exits(0);
@@ -130,8 +130,11 @@ fn a_source_file_splits_the_cities_off_and_is_taken_back_without_it() {
     };
     assert_eq!(seen(&project).as_deref(), Some("Emden Norden"));
     assert_eq!(project.json("status --verify").exits(0).at("/drift"), serde_json::json!([]));
-    project.remove("changes/_0002__SplitCities.js");
-    project.json("undo split-cities").exits(0);
+    let initials =
+        sandpiper_tests::rows(&project.path("shop.db"), "SELECT initials FROM customers ORDER BY id");
+    assert_eq!(initials, ["AD", "BK", "CR"]);
+    project.remove("changes/_0002__SplitCities.js").remove("changes/_0003__AddInitials.ts");
+    project.json("undo --to create-customers").exits(0);
     assert_eq!(seen(&project), None);
 }
 

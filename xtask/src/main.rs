@@ -24,7 +24,7 @@ usage: cargo xtask COMMAND
   guests           builds the components that tests and examples run
   image            builds the container image, and runs what is in it
   plugin javascript
-                   builds the language plugin that runs `.js` files: target/plugins/javascript.wasm
+                   builds the language plugin that runs `.js` and `.ts` files: target/plugins/javascript.wasm
   plugin python    builds the one that runs `.py` files: target/plugins/python.wasm
   bench noop       times a run with nothing to do over 1,000 changes
   bench apply      times applying 1,000 changes

@@ -25,6 +25,19 @@ pub(crate) fn javascript() -> Result<()> {
     made(&build.join("wasm32-wasip2/guest/sandpiper_plugin_javascript.wasm"), &folder.join("javascript.wasm"))
 }
 
+/// Lints the plugin for JavaScript, and tests how it erases types; that runs here, without its engine.
+pub(crate) fn check() -> Result<()> {
+    let build = target().join("plugins").join("build");
+    let own = |command: &str, arguments: &[&str]| {
+        let mut cargo = cargo(&[command, "--locked", "--manifest-path", "plugins/javascript/Cargo.toml"]);
+        cargo.arg("--target-dir").arg(&build).args(arguments);
+        cargo
+    };
+    let lints = ["--workspace", "--all-targets", "--target", "wasm32-wasip2", "--", "--deny", "warnings"];
+    run_command(own("clippy", &lints))?;
+    run_command(own("test", &["--package", "sandpiper-type-erasure"]))
+}
+
 /// `cargo xtask plugin python`. What it made is told on stdout.
 pub(crate) fn python() -> Result<()> {
     languages::setup()?;

@@ -3,14 +3,14 @@
 use anyhow::Result;
 
 use crate::shell::{cargo, part, run as run_command};
-use crate::{guests, languages, setup, wit};
+use crate::{guests, languages, plugin, setup, wit};
 
 /// `cargo xtask test`.
 pub(crate) fn run() -> Result<()> {
     part("set-up", setup::run)?;
     part("format", || {
         run_command(cargo(&["fmt", "--all", "--check"]))?;
-        run_command(cargo(&["fmt", "--check", "--manifest-path", "plugins/javascript/Cargo.toml"]))
+        run_command(cargo(&["fmt", "--all", "--check", "--manifest-path", "plugins/javascript/Cargo.toml"]))
     })?;
     part("wit", wit::run)?;
     part("guests", guests::run)?;
@@ -28,6 +28,7 @@ pub(crate) fn run() -> Result<()> {
             "warnings",
         ]))
     })?;
+    part("language plugin", plugin::check)?;
     part("binary with crash points", || {
         run_command(cargo(&[
             "build",

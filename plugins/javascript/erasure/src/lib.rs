@@ -25,6 +25,10 @@ pub fn erase(text: &str) -> Result<String, Vec<Mistake>> {
     let parsed = Parser::new(&allocator, text, SourceType::ts()).parse();
     let wrong = parsed.diagnostics.errors().map(|error| {
         let offset = error.labels.first().map_or(0, |label| label.offset() as usize);
+        let end = text.trim_end().len();
+        if offset >= end {
+            return Mistake::of_parser(end, "the file ends too early", None);
+        }
         Mistake::of_parser(offset, &error.message, error.help.as_deref())
     });
     let wrong: Vec<Mistake> = wrong.collect();
