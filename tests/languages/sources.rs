@@ -195,7 +195,7 @@ fn a_source_that_no_plugin_runs_is_told() {
     let configuration = claimed.read("sandpiper.yaml").replace("{ js:", "{ rb:");
     claimed.write("sandpiper.yaml", configuration);
     let refused = claimed.json("apply").exits(2);
-    assert!(refused.to_string().contains("runs `.js`, and not `.rb`"), "{refused}");
+    assert!(refused.to_string().contains("runs `.js`, `.ts`, and not `.rb`"), "{refused}");
 }
 
 #[test]
