@@ -49,6 +49,18 @@ fn a_source_file_is_applied_and_taken_back_when_it_is_gone() {
         ("language".to_owned(), &"js".into()),
         "{plugin}"
     );
+    let source = project.json(&format!("inspect {FILE}")).exits(0);
+    assert_eq!(
+        (source.text("/kind"), source.text("/info/id")),
+        ("change".into(), "source".into()),
+        "{source}"
+    );
+    assert_eq!(
+        (source.at("/run_by/digest"), source.at("/digest")),
+        (plugin.at("/digest"), entry["digest"].clone())
+    );
+    let sentence = "`sql` as the language plugin `javascript` runs it";
+    assert!(source.text("/may_touch").contains(sentence), "{source}");
 
     // All that is needed to take it back is in the store: neither the file nor what ran it have to be there.
     project.remove(FILE).remove("plugins/js.wasm");

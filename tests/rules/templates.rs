@@ -1,6 +1,7 @@
 //! Templates: plugins of the user's own, named by path.
 
 use sandpiper_tests::{Project, plugin};
+use serde_json::Value;
 
 fn project() -> Project {
     let project = Project::shared();
@@ -20,6 +21,44 @@ fn a_template_by_path_runs_data_files() {
     let entry = project.json("audit show a").exits(0).at("/entry");
     assert_eq!(entry["template_digest"].as_str().map(str::len), Some(64), "{entry}");
     assert_eq!(project.json("inspect plugins/seed.wasm").exits(0).text("/kind"), "template");
+}
+
+#[test]
+fn inspect_tells_what_a_data_file_declares_and_which_template_runs_it() {
+    let project = project();
+    project.sql("changes/_0002__B", "b", "CREATE TABLE b (id INTEGER);");
+    let own = project.json("inspect changes/_0001__A.yaml").exits(0);
+    assert_eq!((own.text("/kind"), own.text("/info/id")), ("change".into(), "a".into()), "{own}");
+    assert_eq!(own.text("/run_by/file"), "plugins/seed.wasm", "{own}");
+    let plugin = project.json("inspect plugins/seed.wasm").exits(0);
+    assert_eq!(own.at("/run_by/digest"), plugin.at("/digest"), "{own}");
+    let built_in = project.json("inspect changes/_0002__B.sql").exits(0);
+    assert_eq!((built_in.text("/run_by/name"), built_in.at("/run_by/file")), ("sql".into(), Value::Null));
+    let sentence = "it changes the target system `target` through `sql` as the template `sql` runs it, and nothing else: \
+                    no file, no network, no environment";
+    assert_eq!(built_in.text("/may_touch"), sentence);
+
+    // Its configuration is looked for from its folder upwards, and its variables are not needed.
+    project.configure("variables: { token: \"${env:ABSENT}\" }");
+    let file = project.path("changes/_0001__A.yaml");
+    let elsewhere = Project::empty().run(&format!("inspect {}", file.display())).exits(0);
+    assert!(elsewhere.stdout.contains("run by         template seed, plugins/seed.wasm, "), "{elsewhere}");
+    assert!(!project.has("target.db"));
+}
+
+#[test]
+fn inspect_refuses_what_no_plugin_runs_and_what_no_change_is_called() {
+    let project = project();
+    let refused = |file: &str, text: &str| {
+        project.write(file, text);
+        let outcome = project.json(&format!("inspect {file}")).exits(2);
+        assert!(outcome.text("/error/file").ends_with(file), "{outcome}");
+        outcome.error()
+    };
+    assert_eq!(refused("changes/_0002__B.rb", "puts 1"), "change::unknown-template");
+    assert_eq!(refused("changes/notes.sql", "SELECT 1;"), "change::file-name");
+    assert_eq!(refused("changes/_0002__B.sql", "SELECT 1;"), "change::syntax");
+    assert_eq!(refused("changes/_0002__B.yaml", "id: ["), "change::syntax");
 }
 
 #[test]

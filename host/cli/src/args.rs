@@ -250,10 +250,12 @@ Examples:
     /// Check every system, and say how to mend what is wrong
     #[command(after_long_help = "Examples:\n  sandpiper doctor\n  sandpiper doctor --format json")]
     Doctor,
-    /// Show what a component is, and what it may touch
-    #[command(after_long_help = "Examples:\n  sandpiper inspect changes/_0003__Backfill.wasm")]
+    /// Show what a change or a plugin is, and what it may touch
+    #[command(
+        after_long_help = "Examples:\n  sandpiper inspect changes/_0003__Backfill.wasm\n  sandpiper inspect changes/_0004__Split.js"
+    )]
     Inspect {
-        /// A change, a template or a language plugin
+        /// A change, whatever it is written in, a template or a language plugin
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },

@@ -129,7 +129,9 @@ pub(crate) fn run(arguments: Arguments, output: &Output, panics: &Panics) -> u8 
         },
         Command::Warm => session.print(async || session.builder(global, None).warm().await),
         Command::Doctor => session.doctor(global),
-        Command::Inspect { file } => session.print(|| sandpiper::inspect(&file)),
+        Command::Inspect { file } => {
+            session.print(async || session.builder(global, None).inspect(&file).await)
+        }
         Command::Schema { of: SchemaOf::Config } => output.raw(&ended(sandpiper::schema::config())),
         Command::Schema { of: SchemaOf::Change } => output.raw(&ended(sandpiper::schema::change())),
         Command::Completions { shell } => output.raw(&completions(shell)),

@@ -50,7 +50,6 @@ pub mod webhooks;
 mod yaml;
 
 pub use commands::audit;
-pub use commands::inspect::inspect;
 pub use commands::issue::Resolution;
 pub use commands::undo::{Undo, UndoWhat};
 pub use commands::{Builder, Sandpiper, Select};

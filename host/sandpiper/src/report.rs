@@ -387,7 +387,7 @@ pub struct InspectReport {
     pub digest: String,
     /// In bytes.
     pub size: u64,
-    /// The interfaces that it asks for.
+    /// The interfaces that it asks for; of a file that a plugin runs, those that the plugin asks for.
     pub imports: Vec<String>,
     /// The interfaces that it offers.
     pub exports: Vec<String>,
@@ -397,6 +397,21 @@ pub struct InspectReport {
     pub toolchain: Vec<String>,
     /// One sentence: what it may touch.
     pub may_touch: String,
+    /// The plugin that runs it; none of a component.
+    pub run_by: Option<RunBy>,
+}
+
+/// The plugin that runs a data file or a source file.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct RunBy {
+    /// `template` or `language plugin`.
+    pub kind: String,
+    /// Of a template the name that the file refers to, of a language plugin what it calls itself.
+    pub name: String,
+    /// The digest of its bytes.
+    pub digest: String,
+    /// Its file; none where it is built in.
+    pub file: Option<String>,
 }
 
 /// What is known of a failure's effect, in words.

@@ -1,6 +1,6 @@
 //! What a component is, and what it may touch.
 
-use sandpiper::report::InspectReport;
+use sandpiper::report::{InspectReport, RunBy};
 use serde_json::Value;
 
 use super::style::Ink;
@@ -20,6 +20,7 @@ impl Body for InspectReport {
         for (name, value) in self.info.as_object().into_iter().flatten() {
             fact(&name.replace('_', " "), words(value));
         }
+        fact("run by", self.run_by.as_ref().map(run_by).unwrap_or_default());
         fact("language", self.language.clone().unwrap_or_default());
         fact("made with", self.toolchain.join(", "));
         fact("digest", self.digest.clone());
@@ -35,6 +36,11 @@ impl Body for InspectReport {
     fn is_empty(&self) -> bool {
         self.kind.is_empty()
     }
+}
+
+fn run_by(plugin: &RunBy) -> String {
+    let file = plugin.file.as_deref().unwrap_or("built in");
+    format!("{} {}, {file}, {}", plugin.kind, plugin.name, plugin.digest)
 }
 
 /// A value as people would write it; what is nested stays JSON.
@@ -68,6 +74,12 @@ mod tests {
             language: Some("Rust".to_owned()),
             toolchain: vec!["rustc 1.95.0".to_owned(), "wit-component 0.254.2".to_owned()],
             may_touch: "the database `db`".to_owned(),
+            run_by: Some(RunBy {
+                kind: "template".to_owned(),
+                name: "seed".to_owned(),
+                digest: "cd34".to_owned(),
+                file: Some("plugins/seed.wasm".to_owned()),
+            }),
         };
         let expected = "\
 kind           change
@@ -76,6 +88,7 @@ id             backfill
 target system  db
 uses           a, b
 rollback       true
+run by         template seed, plugins/seed.wasm, cd34
 language       Rust
 made with      rustc 1.95.0, wit-component 0.254.2
 digest         ab12

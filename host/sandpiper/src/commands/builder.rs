@@ -151,6 +151,22 @@ impl Builder {
         self
     }
 
+    /// For a file of a project: its configuration is the one that was named, else the one found from the file's folder
+    /// upwards, else the one found from here; a file without any stands alone in its folder.
+    pub(super) fn of_file(mut self, file: &Path) -> Result<Self, Fault> {
+        if self.config.is_none() {
+            let folder =
+                file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            let around =
+                find_from(None, folder).and_then(|found| found.map_or_else(|| find(None), |it| Ok(Some(it))));
+            match around.map_err(|problem| Fault::from_problems(vec![problem]))? {
+                Some(configuration) => self.config = Some(configuration),
+                None => self.directory = Some(folder.to_owned()),
+            }
+        }
+        Ok(self)
+    }
+
     /// Reads the configuration.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ mod builder;
 mod claims;
 mod doctor;
 mod drift;
-pub(crate) mod inspect;
+mod inspect;
 pub(crate) mod issue;
 mod lock;
 mod looked;
