@@ -34,7 +34,15 @@ pub fn open_to_readers(folder: &Path) -> io::Result<()> {
     if everybody && modules.exists() { open(&modules) } else { Ok(()) }
 }
 
+/// wasmtime tidies up beside its callers: what is gone meanwhile was a file of its own work.
 fn open(path: &Path) -> io::Result<()> {
+    match open_one(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        done => done,
+    }
+}
+
+fn open_one(path: &Path) -> io::Result<()> {
     let found = fs::symlink_metadata(path)?;
     let mode = if found.is_dir() { 0o755 } else { 0o644 };
     if found.mode() & 0o777 != mode {
@@ -50,6 +58,8 @@ fn open(path: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use super::*;
 
     fn mode(path: &Path) -> u32 {
@@ -74,5 +84,26 @@ mod tests {
         close(&folder, 0o755);
         open_to_readers(&folder).unwrap();
         assert_eq!(mode(&file), 0o644);
+    }
+
+    #[test]
+    fn files_that_come_and_go_meanwhile_do_not_matter() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let modules = folder.path().join("modules");
+        fs::create_dir(&modules).unwrap();
+        let over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !over.load(Ordering::Relaxed) {
+                    let files: Vec<_> = (0..20).map(|number| modules.join(format!("{number}.wip"))).collect();
+                    files.iter().for_each(|file| fs::write(file, "").unwrap());
+                    files.iter().for_each(|file| fs::remove_file(file).unwrap());
+                }
+            });
+            let opened: Vec<_> = (0..1_000).map(|_| open_to_readers(folder.path()).is_ok()).collect();
+            over.store(true, Ordering::Relaxed);
+            assert!(opened.iter().all(|opened| *opened));
+        });
     }
 }
