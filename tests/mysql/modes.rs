@@ -187,6 +187,29 @@ fn a_change_does_not_go_on_without_a_lock_that_went_with_its_session() {
 }
 
 #[test]
+fn what_cannot_be_set_again_is_told_with_the_next_step() {
+    let Place { project, database } = Place::with_orders("marked");
+    let away = format!("away_{}", database.name);
+    database.rows(&format!("CREATE DATABASE {away}"));
+    goes_on(&project, &format!("USE {away};\n{STOPS};\nCREATE TABLE t (n INT);"));
+    database.rows(&format!("DROP DATABASE {away}"));
+    let outcome = project.json("apply").exits(4);
+    assert!(outcome.text("/error/message").contains("cannot be set again"), "{outcome}");
+    let help = outcome.text("/error/help");
+    for words in
+        ["mend what the error names", "`sandpiper issue resolve a --resume --reason ..`", "--after N"]
+    {
+        assert!(help.contains(words), "{help}");
+    }
+    // That is the next step.
+    database.rows(&format!("CREATE DATABASE {away}"));
+    project.run("issue resolve a --resume --reason made").exits(0);
+    project.applied();
+    assert_eq!(database.rows(&format!("SHOW TABLES FROM {away}")), ["t"]);
+    database.rows(&format!("DROP DATABASE {away}"));
+}
+
+#[test]
 fn a_direct_change_that_leaves_a_transaction_open_fails() {
     let Place { project, database } = Place::with_orders("shared");
     project.sql("changes/_0001__Open", "open", "START TRANSACTION;\nINSERT INTO orders VALUES (2, 'two');");

@@ -1,7 +1,7 @@
 //! The session of a `direct` change that goes on: what its finished statements set in the one before is set in it again,
 //! locks that they took are taken again, and where another session cannot have it, the change does not go on.
 
-use sandpiper_engine::change::ChangeId;
+use sandpiper_engine::change::{Change, ChangeId, Recovery};
 use sandpiper_engine::fault::{Blame, Effect, Fault};
 use sandpiper_engine::progress::{Standing, StepMark};
 use sandpiper_runtime::target::Session;
@@ -99,7 +99,11 @@ pub(crate) fn settings(ready: &Ready, finished: &[StepMark]) -> Result<Vec<Strin
 /// # Errors
 ///
 /// The first that the system refused: then nothing else is sent.
-pub(crate) async fn set_again(session: &mut dyn Session, settings: &[String]) -> Result<(), Fault> {
+pub(crate) async fn set_again(
+    session: &mut dyn Session,
+    settings: &[String],
+    change: &Change,
+) -> Result<(), Fault> {
     let Some(sql) = session.sql() else { return Ok(()) };
     for statement in settings {
         sql.execute(statement, &[]).await.map_err(|error| {
@@ -107,10 +111,28 @@ pub(crate) async fn set_again(session: &mut dyn Session, settings: &[String]) ->
                 "what an earlier attempt had set in its session cannot be set again: {}: {error}",
                 shown(statement)
             );
-            Fault::new("change::failed", Blame::Change, message).with_effect(Effect::Unknown)
+            Fault::new("change::failed", Blame::Change, message)
+                .with_effect(Effect::Unknown)
+                .with_help(makes_possible(change))
         })?;
     }
     Ok(())
+}
+
+/// What to do where something cannot be set again; nothing else of the change was tried.
+fn makes_possible(change: &Change) -> String {
+    let id = &change.id;
+    match change.recovery {
+        Recovery::AlwaysRetry => {
+            "mend what the error names, and run `sandpiper apply` again: it goes on after its last finished statement".to_owned()
+        }
+        Recovery::ManualIntervention => format!(
+            "mend what the error names, run `sandpiper issue resolve {id} --resume --reason ..`, and then `sandpiper \
+             apply`: it goes on after its last finished statement (after the Nth with `--resume --after N`). Where it \
+             cannot be mended, do by hand what is left of it and say `--applied`, or take back what is there and say \
+             `--rolled-back`"
+        ),
+    }
 }
 
 fn bound(id: &ChangeId, statement: &str) -> Fault {
