@@ -153,6 +153,79 @@ fn an_account_of_changes_that_may_write_the_audit_is_found() {
 }
 
 #[test]
+fn what_a_change_may_reach_by_a_role_that_it_takes_on_is_found() {
+    let database = MariaDb::shared().database();
+    let (account, url) = account(&database);
+    let name = &database.name;
+    let project = Project::new(&configuration(&format!("store: \"{}\"\n", database.url()), &url));
+    project.sql("changes/_0001__T", "t", "CREATE TABLE t (n INT);");
+    database.rows(&format!("GRANT ALL ON `{name}`.* TO {account}@'%'"));
+    project.applied();
+    let own =
+        |table: &str| format!("GRANT SELECT, INSERT, UPDATE, DELETE ON `{name}`.{table} TO {account}@'%';");
+    let (inner, outer) = (format!("inner_{name}"), format!("outer_{name}"));
+    database.rows(&format!(
+        "REVOKE ALL ON `{name}`.* FROM {account}@'%'; {}{}
+         CREATE ROLE {inner}; CREATE ROLE {outer}; GRANT {inner} TO {outer}; GRANT {outer} TO {account}@'%'",
+        own("sandpiper_fence"),
+        own("sandpiper_marker"),
+    ));
+    project.json("doctor").exits(0);
+    let audit = "target.target.audit";
+    // It does not see the audit without the role.
+    for right in ["DROP ON *", "UPDATE ON sandpiper_entry"] {
+        database.rows(&format!("GRANT {right} TO {inner}"));
+        let how = format!("may, once it takes on the role `{outer}` (`SET ROLE`), write to the audit");
+        found(&project.json("doctor").exits(7), audit, "bad", &how, "a database of its own");
+        database.rows(&format!("REVOKE {right} FROM {inner}"));
+    }
+    // What it has to have for itself it does not have by such a role.
+    database.rows(&format!("REVOKE UPDATE ON `{name}`.sandpiper_fence FROM {account}@'%'"));
+    database.rows(&format!("GRANT UPDATE ON `{name}`.sandpiper_fence TO {outer}"));
+    found(&project.json("doctor").exits(7), "target.target.rights", "bad", "lacks UPDATE", "GRANT SELECT");
+    database.rows(&format!("DROP ROLE {inner}; DROP ROLE {outer}; DROP USER {account}@'%'"));
+}
+
+#[test]
+fn names_in_grants_are_read_however_the_server_writes_them() {
+    let server = MariaDb::start(&["--innodb-flush-log-at-trx-commit=0"], |_| ());
+    server.rows("mysql", "CREATE DATABASE `odd_b%`");
+    server.rows("mysql", &format!("CREATE USER app@'%' IDENTIFIED BY '{PASSWORD}'"));
+    let place = format!("127.0.0.1:{}", server.port());
+    let store = format!("store: \"mysql://root:{}@{place}/odd_b%25\"\n", server.password());
+    let url = format!("mysql://app:{PASSWORD}@{place}/odd_b%25");
+    let project = Project::new(&configuration(&store, &url));
+    project.sql("changes/_0001__T", "t", "CREATE TABLE t (n INT);");
+    // What it is told to grant is for this database alone.
+    server.rows("mysql", "GRANT SELECT ON `odd\\_b\\%`.* TO app@'%'");
+    let outcome = project.json("doctor").exits(7);
+    let grant = "GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER ON `odd\\_b\\%`.* TO 'app'@'%'";
+    found(&outcome, "target.target.rights", "bad", "lacks INSERT", grant);
+    server.rows("mysql", grant);
+    project.json("doctor").exits(0);
+    project.applied();
+    let outcome = project.json("doctor").exits(7);
+    found(&outcome, "target.target.audit", "bad", "write to the audit", "a database of its own");
+    server.rows("mysql", "REVOKE ALL PRIVILEGES, GRANT OPTION FROM app@'%'");
+    for table in ["sandpiper_fence", "sandpiper_marker"] {
+        server.rows("odd_b%", &format!("GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO app@'%'"));
+    }
+    // A right to a database whose name differs is none to this one.
+    server.rows("mysql", "GRANT SELECT ON `odd\\_b\\%`.* TO app@'%'; GRANT DROP ON `ODD_B%`.* TO app@'%'");
+    project.json("doctor").exits(0);
+    server.rows("mysql", "REVOKE DROP ON `ODD_B%`.* FROM app@'%'");
+    server.rows("mysql", "GRANT DROP ON `odd\\_b\\%`.* TO app@'%'");
+    for quote in [1, 0] {
+        for mode in ["ANSI_QUOTES", "NO_BACKSLASH_ESCAPES", ""] {
+            let set = format!("SET GLOBAL sql_quote_show_create = {quote}, GLOBAL sql_mode = '{mode}'");
+            server.rows("mysql", &set);
+            let outcome = project.json("doctor").exits(7);
+            found(&outcome, "target.target.audit", "bad", "alter its tables", "a database of its own");
+        }
+    }
+}
+
+#[test]
 fn a_server_that_may_forget_or_that_only_reads_is_found() {
     let server = MariaDb::start(&["--log-bin", "--sync-binlog=1", "--server-id=1"], |_| ());
     server.rows("mysql", "CREATE DATABASE app");

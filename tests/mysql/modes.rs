@@ -131,6 +131,84 @@ fn a_change_that_goes_on_finds_what_its_finished_statements_had_set() {
     assert_eq!(database.rows("SELECT id, name FROM t ORDER BY id"), ["0|zero", "5|five"]);
 }
 
+/// Ends each attempt: the table is in another database, which is not there.
+const STOPS: &str = "INSERT INTO nowhere.stops VALUES (1)";
+
+/// The change is told to go on after it stopped, without what stopped it.
+fn goes_on(project: &Project, body: &str) {
+    project.sql("changes/_0001__A", "a transactional=false", body);
+    project.json("apply").exits(4);
+    project.sql("changes/_0001__A", "a transactional=false", &body.replace(STOPS, "DO 1"));
+    project.run("issue resolve a --resume --reason looked").exits(0);
+}
+
+#[test]
+fn locks_of_tables_are_taken_again_before_a_change_goes_on() {
+    let Place { project, database } = Place::with_orders("marked");
+    let body =
+        format!("LOCK TABLES orders WRITE;\n{STOPS};\nINSERT INTO missing VALUES (1);\nUNLOCK TABLES;");
+    database.rows("CREATE TABLE missing (n INT)");
+    goes_on(&project, &body);
+    // As when it ran at once, for the table is not among those that are locked.
+    let failed = project.json("apply").exits(4);
+    assert!(failed.text("/error/message").contains("was not locked with LOCK TABLES"), "{failed}");
+    assert_eq!(database.rows("SELECT * FROM missing"), [""; 0]);
+}
+
+#[test]
+fn locks_of_tables_that_were_given_back_are_not_taken_again() {
+    for ends in ["UNLOCK TABLES", "START TRANSACTION;\nCOMMIT"] {
+        let Place { project, database } = Place::with_orders("marked");
+        database.rows("CREATE TABLE missing (n INT)");
+        let body = format!("LOCK TABLES orders WRITE;\n{ends};\n{STOPS};\nINSERT INTO missing VALUES (1);");
+        goes_on(&project, &body);
+        project.applied();
+        assert_eq!(database.rows("SELECT * FROM missing"), ["1"]);
+    }
+}
+
+#[test]
+fn a_change_does_not_go_on_without_a_lock_that_went_with_its_session() {
+    for (releases, exit) in [("DO 1", 4), ("DO RELEASE_LOCK('other')", 4), ("DO RELEASE_LOCK('l')", 0)] {
+        let Place { project, database } = Place::with_orders("marked");
+        let body =
+            format!("DO GET_LOCK('l', 10);\n{releases};\n{STOPS};\nINSERT INTO orders VALUES (2, 'two');");
+        goes_on(&project, &body);
+        let outcome = project.json("apply").exits(exit);
+        let there = database.rows("SELECT id FROM orders WHERE id = 2");
+        match exit {
+            0 => assert_eq!(there, ["2"]),
+            _ => {
+                assert_eq!((outcome.error(), there), ("plan::blocked".into(), vec![]));
+                assert!(outcome.text("/error/message").contains("the lock that `DO GET_LOCK"), "{outcome}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_set_again_is_told_with_the_next_step() {
+    let Place { project, database } = Place::with_orders("marked");
+    let away = format!("away_{}", database.name);
+    database.rows(&format!("CREATE DATABASE {away}"));
+    goes_on(&project, &format!("USE {away};\n{STOPS};\nCREATE TABLE t (n INT);"));
+    database.rows(&format!("DROP DATABASE {away}"));
+    let outcome = project.json("apply").exits(4);
+    assert!(outcome.text("/error/message").contains("cannot be set again"), "{outcome}");
+    let help = outcome.text("/error/help");
+    for words in
+        ["mend what the error names", "`sandpiper issue resolve a --resume --reason ..`", "--after N"]
+    {
+        assert!(help.contains(words), "{help}");
+    }
+    // That is the next step.
+    database.rows(&format!("CREATE DATABASE {away}"));
+    project.run("issue resolve a --resume --reason made").exits(0);
+    project.applied();
+    assert_eq!(database.rows(&format!("SHOW TABLES FROM {away}")), ["t"]);
+    database.rows(&format!("DROP DATABASE {away}"));
+}
+
 #[test]
 fn a_direct_change_that_leaves_a_transaction_open_fails() {
     let Place { project, database } = Place::with_orders("shared");

@@ -106,6 +106,38 @@ fn a_change_that_goes_on_finds_what_its_finished_statements_had_set() {
 }
 
 #[test]
+fn a_lock_of_the_session_is_taken_again_also_after_a_transaction_that_was_taken_back() {
+    let held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()";
+    for (before, count) in [
+        ("SELECT pg_advisory_lock(7);", "1"),
+        ("BEGIN;\nSELECT pg_advisory_lock(7);\nROLLBACK;", "1"),
+        ("SELECT pg_advisory_lock(7);\nSELECT pg_advisory_unlock(7);", "0"),
+    ] {
+        let Place { project, database } = Place::new("shared");
+        let body = format!("{before}\nINSERT INTO missing VALUES (1);\nCREATE TABLE found AS {held};");
+        project.direct_sql("changes/_0001__Lock", "lock", &body);
+        project.run("apply").exits(4);
+        database.rows("CREATE TABLE missing (n INT)");
+        project.run("issue resolve lock --resume --reason made").exits(0);
+        project.applied();
+        assert_eq!(database.rows("SELECT * FROM found"), [count], "{before}");
+    }
+}
+
+#[test]
+fn a_change_does_not_go_on_without_a_lock_that_it_may_not_get() {
+    let Place { project, database } = Place::new("shared");
+    let body = "SELECT pg_try_advisory_lock(7);\nINSERT INTO missing VALUES (1);";
+    project.direct_sql("changes/_0001__Lock", "lock", body);
+    project.run("apply").exits(4);
+    database.rows("CREATE TABLE missing (n INT)");
+    project.run("issue resolve lock --resume --reason made").exits(0);
+    let blocked = project.json("apply").exits(4);
+    assert!(blocked.text("/error/message").contains("the lock that `SELECT pg_try"), "{blocked}");
+    assert_eq!(database.rows("SELECT * FROM missing"), [""; 0]);
+}
+
+#[test]
 fn a_change_does_not_go_on_without_what_only_its_session_had() {
     let Place { project, database } = Place::new("shared");
     let body = "CREATE TEMP TABLE kept AS SELECT 1 AS n;\nINSERT INTO missing SELECT n FROM kept;";

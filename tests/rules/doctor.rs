@@ -60,6 +60,7 @@ fn problems_of_changes_are_counted() {
     project.write("changes/_1__X.sql", "x").write("changes/_0002__Y.sql", "y");
     let outcome = project.json("doctor").exits(7);
     failed(&outcome, "changes", "and 1 more");
+    assert_eq!(outcome.at("/error/problems").as_array().map(Vec::len), Some(2), "{outcome}");
     failed(&outcome, "issues", "`changes` failed");
     assert_eq!(check(&outcome, "store.reachable")["ok"], true);
 }
@@ -70,6 +71,10 @@ fn a_file_that_cannot_be_had_keeps_the_rest_from_being_looked_at() {
     let outcome = project.json("doctor").exits(7);
     failed(&outcome, "target.target.reachable", "does not exist");
     failed(&outcome, "target.target.rights", "not looked at: `reachable` failed");
+    assert_eq!(outcome.error(), "target::unreachable");
+    for field in ["message", "help"] {
+        assert_eq!(outcome.at(&format!("/error/{field}")), check(&outcome, "target.target.reachable")[field]);
+    }
     let project = Project::marked();
     project.write("target.db", "x".repeat(4096)).write(".sandpiper/audit.db", "x".repeat(4096));
     let outcome = project.json("doctor").exits(7);
@@ -79,7 +84,10 @@ fn a_file_that_cannot_be_had_keeps_the_rest_from_being_looked_at() {
     for name in ["store.chain", "store.locks", "issues"] {
         failed(&outcome, name, "not looked at");
     }
-    assert!(project.run("doctor").exits(7).stdout.contains("• store.locks"));
+    let told = project.run("doctor").exits(7);
+    assert!(told.stdout.contains("• store.locks"));
+    assert_eq!(told.stderr, "", "it is told once");
+    assert!(project.run("doctor --quiet").exits(7).stderr.starts_with("error[store::unreachable]: "));
 }
 
 #[test]
@@ -101,12 +109,15 @@ fn a_broken_end_of_the_chain_and_a_newer_store_are_found() {
     project.applied();
     let audit = project.path(".sandpiper/audit.db");
     rows(&audit, "UPDATE sandpiper_entry SET body = replace(body, 'tester', 'nobody') WHERE sequence = 2");
-    failed(&project.json("doctor").exits(7), "store.chain", "broken at entry 2");
+    let outcome = project.json("doctor").exits(7);
+    failed(&outcome, "store.chain", "broken at entry 2");
+    assert_eq!(outcome.error(), "audit::broken");
     rows(&audit, "DELETE FROM sandpiper_entry WHERE sequence = 2");
     failed(&project.json("doctor").exits(7), "store.chain", "broken at entry 2");
     rows(&audit, "UPDATE sandpiper_store SET value = '99' WHERE name = 'schema'");
     let outcome = project.json("doctor").exits(7);
     failed(&outcome, "store.schema", "version 99");
+    assert_eq!(outcome.error(), "store::version");
     failed(&outcome, "store.chain", "not looked at: `schema` failed");
 }
 
@@ -115,7 +126,21 @@ fn an_issue_is_a_check_that_failed() {
     let project = Project::marked();
     project.direct_sql("changes/_0001__A", "a", "CREATE TABLE a (id);\nnonsense;");
     project.json("apply").exits(4);
-    failed(&project.json("doctor").exits(7), "issues", "`a`");
+    let outcome = project.json("doctor").exits(7);
+    failed(&outcome, "issues", "`a`");
+    assert_eq!(outcome.error(), "plan::blocked");
+}
+
+#[test]
+fn one_tenant_is_looked_at_and_none_named_is_a_mistake_of_the_command() {
+    let project = Project::marked();
+    project.configure("tenants: [one, two]");
+    let outcome = project.json("doctor").exits(2);
+    assert_eq!((outcome.error(), outcome.at("/checks")), ("usage".into(), serde_json::json!([])));
+    assert!(outcome.text("/error/help").contains("--tenant NAME"), "{outcome}");
+    project.json("doctor --tenant one").exits(0);
+    // Where the configuration cannot be read that is a check, of tenants too.
+    project.json("doctor --tenant three").exits(7);
 }
 
 #[test]

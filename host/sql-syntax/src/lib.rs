@@ -26,7 +26,7 @@ pub use classify::{Class, TransactionUse, classify};
 pub use header::{Header, HeaderError, HeaderField, find_header, parse_header};
 pub use internal::names_internal_object;
 pub use sections::{Section, SectionError, Sections, sections};
-pub use session::{SessionUse, asks_session, session_use, writes_rows};
+pub use session::{Lock, SessionUse, asks_session, session_use, writes_rows};
 pub use split::{SplitError, Statement, split};
 
 /// Whose SQL a text is: what quotes, what comments and which bodies hold a `;` of their own.

@@ -1,13 +1,24 @@
 //! Says which statements leave something in the session that ran them, so that what goes on in another session can have
 //! it too.
 
+mod locks;
+
 use crate::Dialect;
 use crate::classify::Words;
 use crate::lexer::Token;
 
+/// A lock that ends with its session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Lock<'a> {
+    /// MySQL's on tables: there is one at a time, and each that is taken takes the place of the one before.
+    Tables,
+    /// One of a name or a number, as it is written. It may be held several times.
+    Named(&'a str),
+}
+
 /// What a statement leaves in its session, beside what it does to the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum SessionUse {
+pub enum SessionUse<'a> {
     /// Nothing that a later statement could depend on.
     Nothing,
     /// A setting: run again in another session, the statement leaves the same there, and does nothing else.
@@ -18,6 +29,17 @@ pub enum SessionUse {
     Begins,
     /// A transaction is taken back, and the settings that were made in it.
     TakesBack,
+    /// A lock is taken that lasts until it is given back, whatever becomes of a transaction.
+    Takes {
+        /// Which.
+        lock: Lock<'a>,
+        /// Whether the same statement, run again in another session, takes the same lock there, or fails.
+        can_again: bool,
+    },
+    /// A lock is given back, once.
+    Gives(Lock<'a>),
+    /// All locks of a name or a number are given back.
+    GivesAll,
 }
 
 /// Whether a statement asks what the statements before it in the same session did: which number a row was given, say.
@@ -59,13 +81,16 @@ fn is_in_temporary_schema(words: &Words<'_>) -> bool {
 
 /// What one statement, as [`split`](crate::split) gives it, leaves in its session.
 #[must_use]
-pub fn session_use(statement: &str, dialect: Dialect) -> SessionUse {
+pub fn session_use(statement: &str, dialect: Dialect) -> SessionUse<'_> {
     let words = Words::new(statement, dialect);
     let is_temporary = words.is_one_of(1, &["TEMP", "TEMPORARY"])
         || words.begin(&["CREATE", "OR", "REPLACE"]) && words.is_one_of(3, &["TEMP", "TEMPORARY"])
         || words.is_one_of(1, &["LOCAL", "GLOBAL"]) && words.is_one_of(2, &["TEMP", "TEMPORARY"]);
     if words.is(0, "CREATE") && (is_temporary || is_in_temporary_schema(&words)) {
         return SessionUse::Bound;
+    }
+    if let Some(of_locks) = locks::session_locks(&words, statement, dialect) {
+        return of_locks;
     }
     match dialect {
         Dialect::Sqlite => sqlite(&words),
@@ -87,23 +112,22 @@ const KEPT_BY_THE_FILE: [&str; 8] = [
     "wal_checkpoint",
 ];
 
-fn sqlite(words: &Words<'_>) -> SessionUse {
+fn sqlite(words: &Words<'_>) -> SessionUse<'static> {
     match words.is(0, "PRAGMA") && !KEPT_BY_THE_FILE.iter().any(|name| words.contain(name)) {
         true => SessionUse::Setting,
         false => SessionUse::Nothing,
     }
 }
 
-fn postgres(words: &Words<'_>, statement: &str) -> SessionUse {
+fn postgres(words: &Words<'_>, statement: &str) -> SessionUse<'static> {
     let is_of_the_transaction = words.is_one_of(1, &["LOCAL", "TRANSACTION", "CONSTRAINTS"]);
-    let sets = words.first_is(&["SELECT", "WITH", "VALUES"])
-        && SETTERS.iter().any(|function| words.contain(function));
+    let sets = words.first_is(&["SELECT", "WITH", "VALUES"]) && words.contain("set_config");
     // One call alone, with nothing computed for it.
     let is_plain = || words.is(0, "SELECT") && words.all().filter(|token| token.is_symbol("(")).count() == 1;
     let selects_into = ["TEMP", "TEMPORARY"].iter().any(|kind| words.contain_pair("INTO", kind));
     match () {
         () if words.first_is(&["SET", "RESET"]) && !is_of_the_transaction => SessionUse::Setting,
-        () if words.first_is(&["DISCARD", "PREPARE", "DEALLOCATE", "LOAD"])
+        () if words.first_is(&["DISCARD", "PREPARE", "DEALLOCATE", "LOAD", "LISTEN", "UNLISTEN"])
             && !words.is(1, "TRANSACTION") =>
         {
             SessionUse::Setting
@@ -113,7 +137,9 @@ fn postgres(words: &Words<'_>, statement: &str) -> SessionUse {
         () if words.first_is(&["SELECT", "WITH"]) && selects_into => SessionUse::Bound,
         // What its block does is text to us.
         () if words.is(0, "DO")
-            && ["set_config", "search_path", "temp"].iter().any(|word| holds(statement, word)) =>
+            && ["set_config", "search_path", "temp", "advisory_lock"]
+                .iter()
+                .any(|word| holds(statement, word)) =>
         {
             SessionUse::Bound
         }
@@ -128,15 +154,6 @@ fn postgres(words: &Words<'_>, statement: &str) -> SessionUse {
 fn holds(text: &str, word: &str) -> bool {
     text.to_ascii_lowercase().contains(word)
 }
-
-/// Functions that set something, or lock something until the session ends.
-const SETTERS: [&str; 5] = [
-    "set_config",
-    "pg_advisory_lock",
-    "pg_advisory_lock_shared",
-    "pg_try_advisory_lock",
-    "pg_try_advisory_lock_shared",
-];
 
 /// Of MySQL: what is another value each time that it is asked for.
 const COMPUTED: [&str; 16] = [
@@ -158,7 +175,7 @@ const COMPUTED: [&str; 16] = [
     "UTC_DATE",
 ];
 
-fn mysql(words: &Words<'_>, statement: &str) -> SessionUse {
+fn mysql(words: &Words<'_>, statement: &str) -> SessionUse<'static> {
     let is_of_the_server = words.is_one_of(1, &["GLOBAL", "PERSIST", "PERSIST_ONLY", "PASSWORD", "DEFAULT"]);
     let has_variable = has_variable(words);
     let is_computed = || statement.contains('(') || COMPUTED.iter().any(|word| words.contain(word));
@@ -199,7 +216,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn all_are(expected: SessionUse, dialect: Dialect, statements: &[&str]) {
+    fn all_are(expected: SessionUse<'_>, dialect: Dialect, statements: &[&str]) {
         for statement in statements {
             assert_eq!(session_use(statement, dialect), expected, "{statement}");
             let commented = format!("/* SET x */ -- USE y\n{}", statement.to_lowercase());
@@ -218,7 +235,8 @@ mod tests {
                 "SET ROLE owner",
                 "RESET ALL",
                 "SELECT pg_catalog.set_config('search_path', '', false)",
-                "SELECT pg_advisory_lock(1)",
+                "LISTEN jobs",
+                "UNLISTEN *",
                 "PREPARE p AS SELECT 1",
             ],
         );

@@ -54,12 +54,16 @@ impl MariaDb {
              ALTER USER root@localhost IDENTIFIED BY '{PASSWORD}';\n"
         );
         std::fs::write(root.join("accounts.sql"), accounts).unwrap();
+        // A server that starts removes every temporary table in its folder for them, also those of another one.
+        std::fs::create_dir(root.join("tmp")).unwrap();
         prepare(root);
         give(root);
         let mut install = command(&program("mariadb-install-db"));
         install.args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db"]);
         install.args(["--skip-name-resolve", "--innodb-flush-method=nosync", "--innodb-log-file-size=16M"]);
-        install.arg(format!("--datadir={}", root.join("data").display()));
+        for folder in ["data", "tmp"] {
+            install.arg(format!("--{folder}dir={}", root.join(folder).display()));
+        }
         run(&mut install);
         let settings = settings.iter().map(|setting| (*setting).to_owned()).collect();
         let mariadb = Self {
@@ -86,6 +90,7 @@ impl MariaDb {
             "--innodb-log-file-size=16M",
             &format!("--port={}", self.port),
             &file("datadir", "data"),
+            &file("tmpdir", "tmp"),
             &file("socket", "socket"),
             &file("pid-file", "pid"),
             &file("init-file", "accounts.sql"),

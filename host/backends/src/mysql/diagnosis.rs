@@ -198,44 +198,77 @@ async fn audit(client: &mut Client, role: Role, database: &Database) -> Result<F
         ));
     }
     let user = &database.address().user;
-    let (mut is_kept, mut others) = (false, Vec::new());
-    let granted = grants::altering(client).await?;
-    for row in &client.one(AUDITS, Vec::new()).await?.rows {
-        let (name, is_own) = (row.text(0)?, row.flag(1)?);
-        let place = quoted(name);
-        is_kept |= is_own;
-        let mut is_writable = grants::reach(client, &granted, name, &AUDIT).await?;
-        for table in AUDIT {
-            is_writable = is_writable || rights::may_write(client, &format!("{place}.{table}")).await?;
+    let mut found = Audits::default();
+    found.look(client, "").await?;
+    for (role, taking) in grants::roles(client).await? {
+        // A role of a role is none that a session may take on.
+        match client.one(&taking, Vec::new()).await {
+            Ok(_) => found.look(client, &format!(", once it takes on {role} (`SET ROLE`),")).await?,
+            Err(Failure::Server(..)) => {}
+            Err(failure) => return Err(failure),
         }
-        if is_writable && is_own {
-            return Ok(Finding::bad(
-                "audit",
-                format!(
-                    "the account `{user}`, as which changes run here, may write to the audit that is kept in the same \
-                     database, or alter its tables: a routine that a change calls could alter what was recorded, or take \
-                     a lock away"
-                ),
-                "keep the audit in a database of its own, to which this account has no rights: a right to a whole database \
-                 cannot be taken away for some of its tables",
-            ));
-        }
-        others.extend(is_writable.then_some(place));
     }
-    if !others.is_empty() {
-        return Ok(Finding::odd(
+    Ok(match found {
+        Audits { own: Some(how), .. } => Finding::bad(
             "audit",
             format!(
-                "none is kept in this database, but the account `{user}`, as which changes run here, may write to those in {}",
-                others.join(", ")
+                "the account `{user}`, as which changes run here, may{how} write to the audit that is kept in the same \
+                 database, or alter its tables: a routine that a change calls could alter what was recorded, or take \
+                 a lock away"
+            ),
+            "keep the audit in a database of its own, to which this account has no rights: a right to a whole database \
+             cannot be taken away for some of its tables",
+        ),
+        Audits { others: Some((how, places)), .. } => Finding::odd(
+            "audit",
+            format!(
+                "none is kept in this database, but the account `{user}`, as which changes run here, may{how} write to \
+                 those in {}",
+                places.join(", ")
             ),
             "give the target system an account that has rights to its own database only",
-        ));
-    }
-    Ok(match is_kept {
-        true => Finding::good("audit", "one is kept in this database, and the account may not write to it"),
-        false => Finding::good("audit", "none is kept in this database"),
+        ),
+        Audits { is_kept: true, .. } => {
+            Finding::good("audit", "one is kept in this database, and the account may not write to it")
+        }
+        Audits { is_kept: false, .. } => Finding::good("audit", "none is kept in this database"),
     })
+}
+
+/// The audits of the server that an account sees and may write to; `how` where it has to take on a role first.
+#[derive(Default)]
+struct Audits {
+    is_kept: bool,
+    own: Option<String>,
+    others: Option<(String, Vec<String>)>,
+}
+
+impl Audits {
+    /// Looks with the roles that the session has now, after it was looked with others.
+    async fn look(&mut self, client: &mut Client, how: &str) -> Result<(), Failure> {
+        let granted = grants::altering(client).await?;
+        let mut others = Vec::new();
+        for row in &client.one(AUDITS, Vec::new()).await?.rows {
+            let (name, is_own) = (row.text(0)?, row.flag(1)?);
+            let place = quoted(name);
+            self.is_kept |= is_own;
+            let mut is_writable = grants::reach(client, &granted, name, &AUDIT).await?;
+            for table in AUDIT {
+                is_writable = is_writable || rights::may_write(client, &format!("{place}.{table}")).await?;
+            }
+            match (is_writable, is_own) {
+                (true, true) => {
+                    self.own.get_or_insert_with(|| how.to_owned());
+                }
+                (true, false) => others.push(place),
+                (false, _) => {}
+            }
+        }
+        if !others.is_empty() {
+            self.others.get_or_insert_with(|| (how.to_owned(), others));
+        }
+        Ok(())
+    }
 }
 
 /// The store's tables, and the end of the chain in them.

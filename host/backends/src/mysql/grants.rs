@@ -1,8 +1,14 @@
 //! Which tables an account may alter without a statement that could be asked about: by what the server shows of its
-//! grants, with those of its roles and of everybody.
+//! grants, with those of everybody and of the roles that it has taken on; and which roles it may take on besides.
 
 use super::client::Client;
 use super::errors::Failure;
+use super::marks::quoted;
+use super::server::Flavour;
+
+/// Names in grants stand between backticks, also where the server is set to another way; and a backslash in a pattern
+/// escapes.
+const SHOWN_PLAINLY: &str = "SET SESSION sql_mode = '', SESSION sql_quote_show_create = 1";
 
 /// What changes rows that are there, and so what was recorded; the first three in some columns only, too.
 const ALTERING: [&str; 7] = ["INSERT", "UPDATE", "DELETE", "ALTER", "DROP", "TRIGGER", "ALL PRIVILEGES"];
@@ -14,8 +20,30 @@ pub(crate) struct Granted {
     table: Option<String>,
 }
 
-/// The rights to alter rows or tables that the account has.
+/// Whether a name is one of those that a pattern stands for. Where names of databases are files of their own, `Shop` is
+/// not `shop`.
+const MATCHES: &str = "SELECT IF(@@lower_case_table_names = 0, ? COLLATE utf8mb4_bin LIKE ?, ? LIKE ?)";
+
+/// Roles that the account was given, and the statement by which a session takes them on in place of those that it has
+/// from the start: a change may do so too.
+pub(crate) async fn roles(client: &mut Client) -> Result<Vec<(String, String)>, Failure> {
+    if client.server().flavour == Flavour::MySql {
+        return Ok(vec![("all of its roles".to_owned(), "SET ROLE ALL".to_owned())]);
+    }
+    // MariaDB has one at a time.
+    let given = "SELECT DISTINCT role_name FROM information_schema.applicable_roles ORDER BY 1 LIMIT 100";
+    let answer = client.one(given, Vec::new()).await?;
+    let mut roles = Vec::new();
+    for row in &answer.rows {
+        let role = quoted(row.text(0)?);
+        roles.push((format!("the role {role}"), format!("SET ROLE {role}")));
+    }
+    Ok(roles)
+}
+
+/// The rights to alter rows or tables that the account has, and that its session has by a role.
 pub(crate) async fn altering(client: &mut Client) -> Result<Vec<Granted>, Failure> {
+    client.one(SHOWN_PLAINLY, Vec::new()).await?;
     let answer = client.one("SHOW GRANTS", Vec::new()).await?;
     let mut granted = Vec::new();
     for row in &answer.rows {
@@ -35,7 +63,9 @@ pub(crate) async fn reach(
         if table.as_deref().is_some_and(|table| !tables.contains(&table)) {
             continue;
         }
-        let answer = client.one("SELECT ? LIKE ?", vec![database.into(), databases.as_str().into()]).await?;
+        let (name, pattern) = (database, databases.as_str());
+        let answer =
+            client.one(MATCHES, vec![name.into(), pattern.into(), name.into(), pattern.into()]).await?;
         if answer.rows.first().map(|row| row.flag(0)).transpose()?.unwrap_or_default() {
             return Ok(true);
         }
@@ -64,9 +94,12 @@ fn read(shown: &str) -> Option<Granted> {
     }
     let (table, _) = name(rest)?;
     // Where a table is named the database is no pattern.
-    let literal =
-        ['\\', '%', '_'].iter().fold(database, |name, sign| name.replace(*sign, &format!("\\{sign}")));
-    Some(Granted { databases: literal, table: Some(table) })
+    Some(Granted { databases: pattern_of(&database), table: Some(table) })
+}
+
+/// The pattern that only one database's name matches.
+pub(crate) fn pattern_of(database: &str) -> String {
+    ['\\', '%', '_'].iter().fold(database.to_owned(), |name, sign| name.replace(*sign, &format!("\\{sign}")))
 }
 
 /// The quoted name that a text begins with, and what comes after it.

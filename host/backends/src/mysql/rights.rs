@@ -6,6 +6,8 @@
 use super::client::Client;
 use super::database::Database;
 use super::errors::{Failure, number};
+use super::grants;
+use super::marks::quoted as quoted_name;
 
 /// Says what has to be granted, after what the server said.
 pub(crate) async fn missing(database: &Database, said: &str) -> String {
@@ -14,7 +16,7 @@ pub(crate) async fn missing(database: &Database, said: &str) -> String {
 
 /// What has to be granted.
 pub(crate) async fn needed(database: &Database) -> String {
-    let name = database.address().database.replace('`', "``");
+    let name = quoted_name(&grants::pattern_of(&database.address().database));
     let quoted = |text: &str| format!("'{}'", text.replace('\'', "''"));
     // The server's own name of an account has the hosts that it comes from in it.
     let (user, host) = match own_account(database).await {
@@ -23,7 +25,7 @@ pub(crate) async fn needed(database: &Database) -> String {
     };
     format!(
         "the account needs rights to the tables `sandpiper_*`: GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER ON \
-         `{name}`.* TO {}@{}",
+         {name}.* TO {}@{}",
         quoted(&user),
         quoted(&host)
     )

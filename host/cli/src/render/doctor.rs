@@ -1,6 +1,7 @@
 //! What was looked at, and how to mend what is wrong.
 
 use sandpiper::engine::diagnosis::Health;
+use sandpiper::engine::fault::Fault;
 use sandpiper::report::DoctorReport;
 
 use super::style::{Ink, clean, count};
@@ -41,6 +42,10 @@ impl Body for DoctorReport {
     fn is_empty(&self) -> bool {
         self.checks.is_empty()
     }
+
+    fn faults(&self) -> Vec<&Fault> {
+        self.failure.iter().collect()
+    }
 }
 
 #[cfg(test)]
@@ -63,6 +68,7 @@ mod tests {
                 check("store.rights", Health::Bad, Some("grant it")),
                 check("store.chain", Health::Unknown, None),
             ],
+            failure: None,
         };
         let expected = "\
 ✓ changes       found
@@ -72,7 +78,7 @@ mod tests {
 3 checks, 1 failed, 1 not looked at
 ";
         assert_eq!(report.text(View::default()), expected);
-        let well = DoctorReport { checks: vec![check("a", Health::Good, None)] };
+        let well = DoctorReport { checks: vec![check("a", Health::Good, None)], failure: None };
         assert_eq!(well.text(View::default()), "✓ a  found\n1 check, all is well\n");
     }
 }

@@ -233,10 +233,7 @@ impl Sandpiper {
 
     /// The store and the target systems of a configuration, none of them opened yet.
     fn systems_of(&self, config: &Config) -> Result<Systems, Fault> {
-        if config.tenant.is_none() && config.tenants != Tenants::None {
-            return Err(Fault::usage("the pipeline has tenants, and this is about one of them")
-                .with_help("say which: `--tenant NAME`"));
-        }
+        is_of_one_tenant(config)?;
         Systems::new(config, &self.secrets, &self.common)
     }
 
@@ -468,6 +465,15 @@ pub(crate) fn certain_answers(changes: &Changes, states: &States, runtime: &Runt
         }
     }
     answers
+}
+
+/// Whether what is asked about is one pipeline, and not that of each tenant.
+fn is_of_one_tenant(config: &Config) -> Result<(), Fault> {
+    match config.tenant.is_none() && config.tenants != Tenants::None {
+        true => Err(Fault::usage("the pipeline has tenants, and this is about one of them")
+            .with_help("say which: `--tenant NAME`")),
+        false => Ok(()),
+    }
 }
 
 fn has_verify(changes: &Changes, item: &load::Item, runtime: &Runtime) -> bool {

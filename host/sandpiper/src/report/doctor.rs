@@ -1,6 +1,7 @@
 //! What `doctor` finds.
 
 use sandpiper_engine::diagnosis::{Finding, Health};
+use sandpiper_engine::fault::Fault;
 use serde::{Serialize, Serializer};
 
 use crate::secrets::Secrets;
@@ -10,6 +11,9 @@ use crate::secrets::Secrets;
 pub struct DoctorReport {
     /// One for each thing that has to be right.
     pub checks: Vec<Check>,
+    /// The first of them that failed, as the error that the command ends with.
+    #[serde(skip)]
+    pub failure: Option<Fault>,
 }
 
 /// One thing that has to be right.

@@ -244,7 +244,7 @@ impl<'a> Running<'a> {
             return Ok(());
         }
         let settings = session::settings(self.ready, &self.begin.finished)?;
-        session::set_again(session, &settings).await
+        session::set_again(session, &settings, &self.ready.change).await
     }
 
     /// What ended the apply part must not end the rollback before it begins, nor keep it from waiting for the file of

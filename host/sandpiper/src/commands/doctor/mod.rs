@@ -1,6 +1,7 @@
 //! `doctor`: looks at everything that a run needs, and says how to mend what is wrong. It makes and changes nothing.
 
 mod cache;
+mod failure;
 
 use std::sync::Arc;
 
@@ -26,13 +27,15 @@ impl Builder {
         match self.build() {
             Ok(sandpiper) => sandpiper.doctor().await,
             Err(fault) => {
-                let mut checks = Checks { secrets: Secrets::new(), found: Vec::new() };
+                let mut checks = Checks::new(Secrets::new());
                 let help =
                     fault.help.clone().or_else(|| fault.problems.iter().find_map(|it| it.help.clone()));
                 checks
                     .add("", Finding::bad("configuration", fault.message.as_str(), help.unwrap_or_default()));
                 checks.extend("", Finding::unknown(REST, "configuration"));
-                Finished { error: Some(fault), ..checks.finished() }
+                let mut finished = checks.finished();
+                finished.body.failure = None;
+                Finished { error: Some(fault), ..finished }
             }
         }
     }
@@ -42,11 +45,28 @@ impl Builder {
 struct Checks {
     secrets: Secrets,
     found: Vec<Check>,
+    /// What the first that failed is as an error.
+    failure: Option<Fault>,
 }
 
 impl Checks {
+    fn new(secrets: Secrets) -> Self {
+        Self { secrets, found: Vec::new(), failure: None }
+    }
+
     fn add(&mut self, of: &str, finding: Finding) {
-        self.found.push(Check::new(of, finding, &self.secrets));
+        let aspect = finding.aspect;
+        let check = Check::new(of, finding, &self.secrets);
+        if check.health == Health::Bad {
+            self.failure.get_or_insert_with(|| failure::of_check(of, aspect, &check));
+        }
+        self.found.push(check);
+    }
+
+    /// What failed with an error of its own.
+    fn add_failed(&mut self, of: &str, finding: Finding, fault: Fault) {
+        self.failure.get_or_insert_with(|| self.secrets.redact_fault(fault));
+        self.add(of, finding);
     }
 
     fn extend(&mut self, of: &str, findings: impl IntoIterator<Item = Finding>) {
@@ -55,23 +75,31 @@ impl Checks {
 
     fn finished(self) -> Finished<DoctorReport> {
         let exit = if self.found.iter().all(|check| check.ok) { Exit::Done } else { Exit::Unreachable };
-        Finished { exit, ..Finished::done(DoctorReport { checks: self.found }) }
+        let error = self.failure.clone();
+        let body = DoctorReport { checks: self.found, failure: self.failure };
+        Finished { exit, error, ..Finished::done(body) }
     }
 }
 
 impl Sandpiper {
     /// Looks at everything that a run needs.
     pub async fn doctor(&self) -> Finished<DoctorReport> {
-        let mut checks = Checks { secrets: self.secrets.clone(), found: Vec::new() };
+        if let Err(fault) = super::is_of_one_tenant(&self.config) {
+            return Finished::refused(fault);
+        }
+        let mut checks = Checks::new(self.secrets.clone());
         checks.add("", self.configuration());
-        let changes = self.changes().await;
-        let are_sound = changes.health != Health::Bad;
-        checks.add("", changes);
+        let (changes, problems) = self.changes().await;
+        let are_sound = problems.is_none();
+        match problems {
+            Some(fault) => checks.add_failed("", changes, fault),
+            None => checks.add("", changes),
+        }
         checks.add("", cache::look(self.memory.as_deref().and_then(std::path::Path::parent)));
         match self.systems_of(&self.config) {
             Ok(systems) => self.look_at(&systems, are_sound, &mut checks).await,
             Err(fault) => {
-                checks.add("store", of_fault("driver", &fault));
+                checks.add_failed("store", of_fault("driver", &fault), fault);
                 checks.extend("", Finding::unknown(["issues", "target-systems"], "store.driver"));
             }
         }
@@ -101,11 +129,12 @@ impl Sandpiper {
         Finding::good("configuration", format!("service `{service}`, environment `{environment}`"))
     }
 
-    async fn changes(&self) -> Finding {
+    /// The changes, and what is wrong with them.
+    async fn changes(&self) -> (Finding, Option<Fault>) {
         let report = self.validate().await.body;
-        let errors: Vec<&Problem> =
-            report.problems.iter().filter(|problem| problem.severity == Severity::Error).collect();
-        match (errors.as_slice(), report.changes) {
+        let errors: Vec<Problem> =
+            report.problems.into_iter().filter(|problem| problem.severity == Severity::Error).collect();
+        let finding = match (errors.as_slice(), report.changes) {
             ([], 1) => Finding::good("changes", "1 change, no problems"),
             ([], count) => Finding::good("changes", format!("{count} changes, no problems")),
             ([first, rest @ ..], _) => {
@@ -113,7 +142,8 @@ impl Sandpiper {
                 let help = "see all problems, and where they are: `sandpiper validate`";
                 Finding::bad("changes", format!("{}{more}", first.message), help)
             }
-        }
+        };
+        (finding, (!errors.is_empty()).then(|| Fault::from_problems(errors)))
     }
 
     /// Who holds which lock.
