@@ -1,5 +1,7 @@
 //! Times the product over 1,000 changes, as a ratio to a plain program that does the same work in the same run.
 
+mod languages;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -10,6 +12,8 @@ use anyhow::{Context, Result, ensure};
 
 use crate::setup;
 use crate::shell::{cargo, run as run_command, target};
+
+pub(crate) use languages::languages;
 
 const CHANGES: usize = 1_000;
 const RUNS: usize = 31;
@@ -41,8 +45,7 @@ pub(crate) fn apply_all() -> Result<()> {
 
 /// The optimised binary, and a fresh project of 1,000 changes.
 fn prepared() -> Result<(PathBuf, PathBuf)> {
-    setup::run()?;
-    run_command(cargo(&["build", "--release", "--locked", "--package", "sandpiper-cli"]))?;
+    let sandpiper = optimised()?;
     let folder = target().join("bench");
     if folder.exists() {
         std::fs::remove_dir_all(&folder)?;
@@ -61,7 +64,14 @@ fn prepared() -> Result<(PathBuf, PathBuf)> {
         );
         std::fs::write(folder.join(format!("changes/_{number:04}__Change{number}.sql")), text)?;
     }
-    Ok((target().join("release/sandpiper"), folder))
+    Ok((sandpiper, folder))
+}
+
+/// The optimised binary, and all that it needs around it.
+fn optimised() -> Result<PathBuf> {
+    setup::run()?;
+    run_command(cargo(&["build", "--release", "--locked", "--package", "sandpiper-cli"]))?;
+    Ok(target().join("release/sandpiper"))
 }
 
 fn apply(sandpiper: &Path, folder: &Path) -> Result<()> {
@@ -93,25 +103,37 @@ fn plain(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The peak memory of a run with nothing to do, in MiB: what the system last said of the process before it was gone.
+/// The peak memory of a run with nothing to do, in MiB.
 fn peak(sandpiper: &Path, folder: &Path) -> Result<f64> {
-    let mut largest: u64 = 0;
+    let mut largest: f64 = 0.0;
     for _ in 0..RUNS {
-        let mut run = command(sandpiper, folder).spawn()?;
-        let status = format!("/proc/{}/status", run.id());
-        while run.try_wait()?.is_none() {
-            let text = std::fs::read_to_string(&status).unwrap_or_default();
-            let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-            let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse().ok());
-            largest = largest.max(kibibytes.unwrap_or_default());
-        }
+        largest = largest.max(peak_of(command(sandpiper, folder))?);
     }
-    ensure!(largest > 0, "this system does not tell the peak memory of a process");
+    ensure!(largest > 0.0, "this system does not tell the peak memory of a process");
+    Ok(largest)
+}
+
+/// The peak memory of a command, in MiB: what the system last said of the process before it was gone; 0 if nothing.
+fn peak_of(mut command: Command) -> Result<f64> {
+    let mut largest: u64 = 0;
+    let mut run = command.spawn()?;
+    let status = format!("/proc/{}/status", run.id());
+    while run.try_wait()?.is_none() {
+        let text = std::fs::read_to_string(&status).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse().ok());
+        largest = largest.max(kibibytes.unwrap_or_default());
+    }
     Ok(largest as f64 / 1024.0)
 }
 
 fn clean(folder: &Path) -> Result<()> {
-    for name in ["app.db", "app.db-wal", "app.db-shm"] {
+    remove(folder, &["app.db", "app.db-wal", "app.db-shm"])
+}
+
+/// Removes files that may be there.
+fn remove(folder: &Path, names: &[&str]) -> Result<()> {
+    for name in names {
         match std::fs::remove_file(folder.join(name)) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
             _ => {}

@@ -28,6 +28,7 @@ usage: cargo xtask COMMAND
   plugin python    builds the one that runs `.py` files: target/plugins/python.wasm
   bench noop       times a run with nothing to do over 1,000 changes
   bench apply      times applying 1,000 changes
+  bench languages  sizes, times and memory of one change in every language, as the table of docs/guests.md
 ";
 
 fn main() -> Result<()> {
@@ -44,6 +45,7 @@ fn main() -> Result<()> {
         ["plugin", "python"] => plugin::python(),
         ["bench", "noop"] => bench::noop(),
         ["bench", "apply"] => bench::apply_all(),
+        ["bench", "languages"] => bench::languages(),
         [] | ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
             Ok(())
