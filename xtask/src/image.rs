@@ -40,8 +40,7 @@ pub(crate) fn run() -> Result<()> {
     let folder = target().join("container-image");
     part("image", || build(&folder))?;
     part("tests of it", || {
-        let mut test =
-            cargo(&["test", "--locked", "--package", "sandpiper-tests", "--test", "stories", "image::"]);
+        let mut test = cargo(&["test", "--locked", "--workspace", "--test", "stories", "image::"]);
         test.env("SANDPIPER_IMAGE", folder.join("layout"));
         run_command(test)
     })?;
