@@ -182,6 +182,15 @@ fn what_only_the_running_process_has_is_not_needed() {
 }
 
 #[test]
+fn what_inspect_compiled_is_kept_for_the_run() {
+    let project = project();
+    run(&project, "inspect changes/_0001__Guest.wasm --no-cache").exits(0);
+    assert!(!project.has("cache"));
+    run(&project, "inspect changes/_0001__Guest.wasm").exits(0);
+    assert_eq!(counts(&run(&project, "warm --format json").exits(0)), [1, 1, 0]);
+}
+
+#[test]
 fn without_a_home_nothing_is_kept_and_everything_works() {
     let project = project();
     let alone = |line: &str| Running::spawn(command(&project, line, &[])).wait();

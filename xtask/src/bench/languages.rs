@@ -1,5 +1,6 @@
 //! One change in every language, measured in turn: what its component takes, beside the one in Rust of the same run.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -102,7 +103,8 @@ impl<'a> Place<'a> {
     /// One value for each column.
     fn measure(&self) -> Result<[f64; COLUMNS.len()]> {
         let mut text = std::fs::read_to_string(&self.source)?;
-        text.push('\n');
+        let comment = if self.source.extension().is_some_and(|it| it == "py") { '#' } else { '/' };
+        writeln!(text, "{comment}{comment} {}", text.len())?;
         std::fs::write(&self.source, text)?;
         let build = self.timed(self.command(&["build"]))?;
         let file = format!("changes/{PROJECT}.wasm");

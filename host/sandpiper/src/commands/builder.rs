@@ -151,6 +151,11 @@ impl Builder {
         self
     }
 
+    /// Where compiled code is kept between runs.
+    pub(super) fn cache_dir(&self) -> Option<PathBuf> {
+        self.cache.then(cache_folder).flatten()
+    }
+
     /// For a file of a project: its configuration is the one that was named, else the one found from the file's folder
     /// upwards, else the one found from here; a file without any stands alone in its folder.
     pub(super) fn of_file(mut self, file: &Path) -> Result<Self, Fault> {
@@ -194,7 +199,7 @@ impl Builder {
         if let Some(stage) = &self.stage {
             config.stage(stage)?;
         }
-        let cache_dir = self.cache.then(cache_folder).flatten();
+        let cache_dir = self.cache_dir();
         // The files of an image get other times and inodes.
         let remembering = cache_dir.as_deref().filter(|_| !self.at_build);
         let memory = remembering.map(|folder| folder.join("files"));

@@ -20,7 +20,10 @@ impl Builder {
     /// Nothing else of it runs, and no system is connected to.
     pub async fn inspect(self, file: &Path) -> Finished<InspectReport> {
         let found = match std::fs::read(file) {
-            Ok(bytes) if is_component(file, &bytes) => looked_at(bytes).await,
+            Ok(bytes) if is_component(file, &bytes) => {
+                let settings = Settings { cache_dir: self.cache_dir(), ..Settings::default() };
+                looked_at(bytes, &Runtime::new(settings)).await
+            }
             Ok(bytes) => return self.inspect_change_file(file, bytes).await,
             Err(error) => {
                 let message = format!("the file cannot be read: {error}");
@@ -39,9 +42,8 @@ fn is_component(file: &Path, bytes: &[u8]) -> bool {
     bytes.starts_with(MAGIC) || file.extension().is_none_or(|extension| extension == "wasm")
 }
 
-async fn looked_at(bytes: Vec<u8>) -> Result<InspectReport, Fault> {
+async fn looked_at(bytes: Vec<u8>, runtime: &Runtime) -> Result<InspectReport, Fault> {
     let size = bytes.len() as u64;
-    let runtime = Runtime::new(Settings::default());
     let digest = Digest::of(&bytes);
     let component = runtime.load(bytes.into(), digest)?;
     let info = match component.kind() {
