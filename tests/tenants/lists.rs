@@ -1,5 +1,7 @@
 //! Who the tenants are, where the configuration says it, and what each has of its own.
 
+use sandpiper_tests::Project;
+
 use crate::{each, names, of, with_a_change};
 
 #[test]
@@ -115,4 +117,30 @@ fn validate_looks_at_the_configuration_of_each() {
     let project = with_a_change("[acme, { name: globex, variables: { kind: '${env:NOT_SET}' } }]");
     let refused = project.json("validate").exits(2);
     assert!(refused.text("/problems/0/message").contains("NOT_SET"), "{refused}");
+}
+
+#[test]
+fn the_files_of_every_tenant_are_looked_at_before_anything_is_applied() {
+    let project = Project::new(
+        "service: tests\nstore: target\ntenants: [acme, globex, initech]\nparallel-tenants: 1\n\
+         target-systems:\n  target: { kind: sqlite, path: 'db/${var:tenant}.db' }\n\
+         pipeline: { stages: [{ name: main, location: 'of/${var:tenant}' }] }\n",
+    );
+    project.write("db/README", "");
+    for tenant in ["acme", "globex", "initech"] {
+        project.sql(&format!("of/{tenant}/_0001__A"), "a", "CREATE TABLE a (x);");
+    }
+    let wrong = "-- sandpiper: id=b author=tests target-system=nowhere\nCREATE TABLE b (x);\n";
+    project.write("of/globex/_0002__B.sql", wrong);
+    project.write("of/initech/_0002__B.sql", wrong);
+    for line in ["validate", "apply"] {
+        let refused = project.json(line).exits(2);
+        for tenant in ["globex", "initech"] {
+            assert!(refused.stdout.contains(&format!("of/{tenant}/_0002__B.sql")), "{refused}");
+        }
+    }
+    assert!(!project.has("db/acme.db"));
+    project.remove("of/globex/_0002__B.sql").remove("of/initech/_0002__B.sql");
+    assert_eq!(project.json("validate").exits(0).at("/changes"), 1);
+    assert_eq!(project.applied().at("/counts/applied"), 3);
 }

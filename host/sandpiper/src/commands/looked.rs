@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::SystemTime;
 
-use sandpiper_engine::fault::Fault;
+use sandpiper_engine::fault::{Fault, Problem};
 use sandpiper_engine::plan::Answers;
 use sandpiper_engine::state::States;
 use sandpiper_engine::store::StoreError;
@@ -64,10 +64,9 @@ impl Sandpiper {
         }
     }
 
-    /// Makes sure that nothing is wrong with the files.
-    pub(crate) async fn files_are_sound(&self) -> Result<(), Fault> {
-        let problems = self.read_files(false).await.problems;
-        if problems.is_empty() { Ok(()) } else { Err(Fault::from_problems(problems)) }
+    /// What is wrong with the files.
+    pub(crate) async fn problems_of_files(&self) -> Vec<Problem> {
+        self.read_files(false).await.problems
     }
 
     /// The reading of the files, for any thread.

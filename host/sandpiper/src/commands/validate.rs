@@ -18,7 +18,17 @@ impl Builder {
     pub async fn validate(self) -> Finished<ValidateReport> {
         match self.build() {
             Ok(sandpiper) => match sandpiper.for_one_of_each() {
-                Ok(one) => one.validate().await,
+                Ok(of_each) => {
+                    let mut whole = ValidateReport::default();
+                    for one in of_each {
+                        let ValidateReport { problems, changes } = one.validate().await;
+                        let new = problems.into_iter().filter(|it| !whole.problems.contains(it));
+                        let new: Vec<Problem> = new.collect();
+                        whole.problems.extend(new);
+                        whole.changes = whole.changes.max(changes);
+                    }
+                    finished(whole)
+                }
                 Err(fault) => refused(fault),
             },
             Err(fault) => refused(fault),
@@ -31,28 +41,33 @@ fn refused(fault: Fault) -> Finished<ValidateReport> {
     Finished { exit: Exit::before_anything(&fault), error: Some(fault), warnings: Vec::new(), body }
 }
 
+/// Errors first.
+fn finished(mut body: ValidateReport) -> Finished<ValidateReport> {
+    body.problems.sort_by_key(|problem| problem.severity == Severity::Warning);
+    let errors = body.problems.iter().filter(|problem| problem.severity == Severity::Error);
+    let errors: Vec<Problem> = errors.cloned().collect();
+    let error = (!errors.is_empty()).then(|| Fault::from_problems(errors));
+    let exit = error.as_ref().map_or(Exit::Done, |_| Exit::Usage);
+    Finished { exit, error, warnings: Vec::new(), body }
+}
+
 impl Sandpiper {
-    pub(super) async fn validate(&self) -> Finished<ValidateReport> {
+    pub(super) async fn validate(&self) -> ValidateReport {
         let mut loaded = self.read_files(false).await;
         let mut problems = std::mem::take(&mut loaded.problems);
         problems.append(&mut loaded.project.warnings);
-        let mut count = loaded.project.stages.iter().map(|stage| stage.files.len()).sum();
+        let mut changes = loaded.project.stages.iter().map(|stage| stage.files.len()).sum();
         match self.looked_at(loaded.project).await {
-            Ok((found, changes)) => {
+            Ok((found, count)) => {
                 problems.extend(found);
-                count = changes;
+                changes = count;
             }
             Err(fault) => problems.extend(problems_of(&fault)),
         }
-        problems.sort_by_key(|problem| problem.severity == Severity::Warning);
         let mut problems: Vec<Problem> =
             problems.into_iter().map(|problem| self.secrets.redact_problem(problem)).collect();
         problems.dedup();
-        let errors: Vec<Problem> =
-            problems.iter().filter(|problem| problem.severity == Severity::Error).cloned().collect();
-        let error = (!errors.is_empty()).then(|| Fault::from_problems(errors));
-        let exit = error.as_ref().map_or(Exit::Done, |_| Exit::Usage);
-        Finished { exit, error, warnings: Vec::new(), body: ValidateReport { problems, changes: count } }
+        ValidateReport { problems, changes }
     }
 
     /// Every change is loaded, and made ready as if it were pending.

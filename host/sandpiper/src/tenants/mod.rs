@@ -5,6 +5,8 @@ mod going;
 mod names;
 mod observing;
 
+use std::collections::HashSet;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -152,31 +154,39 @@ impl Sandpiper {
         Ok(tenants)
     }
 
-    /// The same for a tenant by which changes can be looked at without asking anybody who the tenants are, after the
-    /// configuration was looked at for each that is known.
-    pub(crate) fn for_one_of_each(self) -> Result<Sandpiper, Fault> {
-        if self.config.tenant.is_some() {
-            return Ok(self);
-        }
+    /// The same for tenants by which changes can be looked at without asking anybody who the tenants are: one for each
+    /// set of folders, after the configuration was looked at for each that is known.
+    pub(crate) fn for_one_of_each(self) -> Result<Vec<Sandpiper>, Fault> {
         let names = match &self.config.tenants {
-            Tenants::None => return Ok(self),
-            Tenants::Named(names) => names.clone(),
-            Tenants::Query { .. } => vec!["tenant".to_owned()],
+            Tenants::Named(names) if self.config.tenant.is_none() => names.clone(),
+            Tenants::Query { .. } if self.config.tenant.is_none() => vec!["tenant".to_owned()],
+            _ => return Ok(vec![self]),
         };
-        let first = self.configured_for(&names)?.into_iter().next();
-        Ok(first.map(|(config, secrets)| self.with(config, secrets)).unwrap_or(self))
+        let tenants = self.configured_for(&names)?;
+        let of_each = one_of_each(&tenants).into_iter();
+        let of_each: Vec<_> =
+            of_each.map(|(config, secrets)| self.with(config.clone(), secrets.clone())).collect();
+        Ok(if of_each.is_empty() { vec![self] } else { of_each })
     }
 
-    /// What all tenants share, with what would stop every one of them found out once: files that are wrong, and a store
-    /// that is not there.
+    /// What all tenants share, with what would stop one of them found out before anything is done for another: files
+    /// that are wrong, and a store that is not there.
     async fn ready_for(&self, tenants: &[(Config, Secrets)]) -> Result<Sandpiper, Fault> {
         let mut base = self.with(self.config.clone(), self.secrets.clone());
-        if let Some((config, secrets)) = tenants.first() {
+        let mut problems = Vec::new();
+        for (config, secrets) in one_of_each(tenants) {
+            let one = self.with(config.clone(), secrets.clone());
+            let found = one.problems_of_files().await.into_iter();
+            extend_by_new(&mut problems, found.map(|problem| secrets.redact_problem(problem)));
+        }
+        if !problems.is_empty() {
+            return Err(Fault::from_problems(problems));
+        }
+        if let Some((config, secrets)) = tenants.first()
+            && !self.config.store_awaits_tenant
+        {
             let first = self.with(config.clone(), secrets.clone());
-            first.files_are_sound().await?;
-            if !self.config.store_awaits_tenant {
-                base.common = self.common.with_store(first.store_that_is_up().await?);
-            }
+            base.common = self.common.with_store(first.store_that_is_up().await?);
         }
         Ok(base)
     }
@@ -266,6 +276,20 @@ fn found_elsewhere<B>(ended: &mut [Option<Finished<B>>]) {
 }
 
 /// Adds what was not there yet: most tenants have the same to say.
+/// The first tenant of those whose stages have the same folders.
+fn one_of_each(tenants: &[(Config, Secrets)]) -> Vec<&(Config, Secrets)> {
+    let mut seen = HashSet::new();
+    let mut first = Vec::new();
+    for tenant in tenants {
+        let (config, _) = tenant;
+        let folders: Vec<&Path> = config.stages.iter().map(|stage| stage.location.as_path()).collect();
+        if seen.insert(folders) {
+            first.push(tenant);
+        }
+    }
+    first
+}
+
 fn extend_by_new(problems: &mut Vec<Problem>, found: impl IntoIterator<Item = Problem>) {
     for problem in found {
         if problems.len() < MOST_TOLD && !problems.contains(&problem) {

@@ -131,7 +131,7 @@ impl Sandpiper {
 
     /// The changes, and what is wrong with them.
     async fn changes(&self) -> (Finding, Option<Fault>) {
-        let report = self.validate().await.body;
+        let report = self.validate().await;
         let errors: Vec<Problem> =
             report.problems.into_iter().filter(|problem| problem.severity == Severity::Error).collect();
         let finding = match (errors.as_slice(), report.changes) {
