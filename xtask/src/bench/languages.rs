@@ -135,13 +135,17 @@ impl<'a> Place<'a> {
         ])
     }
 
-    /// With the tools of the languages, and a cache of its own.
+    /// With the tools of the languages, and a cache of compiled code of its own.
     fn command(&self, arguments: &[&str]) -> Command {
         let own = [toolchains().join("javascript/node_modules/.bin"), toolchains().join("python/bin")];
         let path = std::env::var_os("PATH").unwrap_or_default();
         let path = std::env::join_paths(own.into_iter().chain(std::env::split_paths(&path)));
         let mut command = Command::new(self.sandpiper);
-        command.args(arguments).current_dir(&self.folder).env("XDG_CACHE_HOME", self.folder.join("cache"));
+        command.args(arguments).current_dir(&self.folder);
+        // The tools that build keep theirs.
+        if arguments != ["build"] {
+            command.env("XDG_CACHE_HOME", self.folder.join("cache"));
+        }
         command.stdout(Stdio::null()).stderr(Stdio::null());
         command.envs(path.map(|path| ("PATH", path)));
         command
