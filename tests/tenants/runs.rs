@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use sandpiper_tests::Project;
 
-use crate::{each, execute, names, with_a_change};
+use crate::{each, execute, names, of, with_a_change};
 
 /// Has the change fail for a tenant: its table is there already.
 fn break_for(project: &Project, tenant: &str) {
@@ -82,6 +82,19 @@ fn with_fail_fast_what_was_put_off_for_a_lock_is_told_with_what_it_did() {
     assert_eq!(each(&failed, "/error/code"), ["acme lock::busy", "globex change::failed"]);
     assert_eq!(each(&failed, "/counts/applied"), ["acme 1", "globex 1"]);
     assert_eq!(failed.at("/counts/applied"), 2);
+}
+
+#[test]
+fn a_summary_counts_what_was_done_and_nothing_else() {
+    let project = of("[acme, globex, initech]");
+    project.sql("changes/_0001__A", "a", "INSERT INTO a VALUES ('");
+    let failed = project.run("apply --canary 1").exits(2);
+    let summary = failed.stdout.lines().last().unwrap_or_default().to_owned();
+    assert!(
+        summary.starts_with("3 tenants, 1 failed, 2 not reached · ") && summary.ends_with(" ms"),
+        "{summary}"
+    );
+    assert_eq!(summary.matches('·').count(), 1, "{summary}");
 }
 
 #[test]

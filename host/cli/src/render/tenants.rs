@@ -144,7 +144,9 @@ fn summary<B: Row>(over: &OverTenants<B>, tenants: &[TenantReport<B>], view: Vie
     let troubled = failed + blocked + left > 0;
     let ink = if troubled { Ink::Bad } else { Ink::Good };
     let took = over.body.took().map(|took| format!(" · {}", duration(took))).unwrap_or_default();
-    let words = if idle == tenants.len() { String::new() } else { format!(" · {}", over.body.words()) };
+    let words = over.body.words();
+    let words =
+        if idle == tenants.len() || words.is_empty() { String::new() } else { format!(" · {words}") };
     format!("{}{words}{took}\n", view.palette.paint(ink, &parts.join(", ")))
 }
 
