@@ -25,7 +25,7 @@ pub fn binary_with_crash_points() -> &'static Path {
     &BINARY
 }
 
-/// The application of `examples/hyper`.
+/// The application of `examples/axum`.
 pub fn example_application() -> &'static Path {
     static BINARY: LazyLock<PathBuf> = LazyLock::new(|| build_host("notes", &[]));
     &BINARY

@@ -70,7 +70,7 @@ impl Drop for Notes {
 
 #[test]
 fn an_application_applies_its_changes_and_its_health_page_tells() {
-    let project = crate::example("hyper");
+    let project = crate::example("axum");
     let notes = Notes::start(&project);
     let (status, told) = notes.readiness();
     assert_eq!(
@@ -98,7 +98,7 @@ fn an_application_applies_its_changes_and_its_health_page_tells() {
 
 #[test]
 fn an_application_whose_change_fails_stays_and_says_so() {
-    let project = crate::example("hyper");
+    let project = crate::example("axum");
     project.write(
         "changes/schema/_0002__AddPinned.sql",
         "-- sandpiper: id=add-pinned author=me target-system=notes-db\nALTER TABLE nowhere ADD COLUMN pinned;\n",
