@@ -118,6 +118,7 @@ fn what_is_wrong_with_a_source_has_its_line_and_column_before_anything_runs() {
         ("import { Nothing } from \"sandpiper-sdk\";\n", apply, "1:10 could not find export `Nothing`"),
         ("", "  apply(db) {},\n  recovery: \"perhaps\",\n", "4:3 `recovery` is `perhaps`"),
         ("", "  async apply(db) {},\n", "3:9 `apply` cannot be `async`"),
+        ("", "  *apply(db) { db.execute(\"CREATE TABLE a (x)\"); },\n", "3:4 `apply` cannot be a generator"),
         ("", "  apply(db) {},\n  tagret: 1,\n", "4:3 `tagret` is no key of a change"),
         ("// none\n", "", "2:1 `apply` is missing"),
     ] {
@@ -173,6 +174,20 @@ fn a_source_that_waits_or_never_ends_fails() {
     assert_eq!(endless.text("/problems/0/code"), "change::deadline", "{endless}");
     let deep = with("const deep = (n) => [n].map((m) => deep(m + 1));\n", "  apply(db) { deep(0); },\n");
     assert_eq!(deep.json("apply").exits(1).of("source", "outcome"), "rolled-back");
+}
+
+#[test]
+fn a_query_that_is_left_early_is_given_back() {
+    let project = with(
+        "",
+        "  apply(db) {\n    db.runScript(\"CREATE TABLE m (a INTEGER); INSERT INTO m WITH RECURSIVE n(i) AS \
+         (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000) SELECT i FROM n\");\n    \
+         for (let round = 0; round < 100; round++) {\n      for (const row of db.query(\"SELECT a FROM m\")) {\n        \
+         if (row.a === 3) break;\n      }\n    }\n    \
+         try { db.query(\"SELECT a FROM m\").one(); } catch { db.execute(\"DROP TABLE m\"); }\n  },\n",
+    );
+    project.applied();
+    assert!(project.tables().is_empty());
 }
 
 #[test]

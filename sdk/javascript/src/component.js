@@ -20,7 +20,11 @@ export function problems(change) {
     found.push("`rollback` is missing: write `rollback(db, ctx) { .. }`; where there is no way back, throw `Irreversible`");
   }
   for (const key of ["apply", "rollback", "verify"]) {
-    if (change[key]?.constructor?.name === "AsyncFunction") found.push(`\`${key}\` cannot be \`async\`: calls answer at once`);
+    const kind = change[key]?.constructor?.name;
+    if (kind === "AsyncFunction") found.push(`\`${key}\` cannot be \`async\`: calls answer at once`);
+    if (kind === "GeneratorFunction" || kind === "AsyncGeneratorFunction") {
+      found.push(`\`${key}\` cannot be a generator: nobody would ask for what it yields, and nothing of it would run`);
+    }
   }
   for (const key of Object.keys(change)) {
     if (!KEYS.includes(key)) found.push(`\`${key}\` is no key of a change: it has ${KEYS.map((it) => `\`${it}\``).join(", ")}`);
@@ -51,10 +55,15 @@ export function exported(change, target) {
   };
 }
 
-/** What a function of a change gave. Nobody waits for a promise: what it was to do would not be done. */
+/** What a function of a change gave. Nobody waits for a promise or a generator: what it was to do would not be done. */
 export function answered(name, answer) {
-  if (typeof answer?.then !== "function") return answer;
-  throw new TypeError(`\`${name}\` gave a promise: calls answer at once, and nothing is awaited`);
+  if (typeof answer?.then === "function") {
+    throw new TypeError(`\`${name}\` gave a promise: calls answer at once, and nothing is awaited`);
+  }
+  if (typeof answer?.next === "function") {
+    throw new TypeError(`\`${name}\` gave a generator: nobody asks for what it yields, and nothing of it ran`);
+  }
+  return answer;
 }
 
 /** What the contract asks of a change. */

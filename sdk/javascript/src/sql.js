@@ -94,8 +94,20 @@ export class Rows {
     return this;
   }
 
+  /** Whoever leaves the loop early gives the query back. */
   *[Symbol.iterator]() {
-    for (let row = this.#next(); row !== undefined; row = this.#next()) yield row;
+    try {
+      for (let row = this.#next(); row !== undefined; row = this.#next()) yield row;
+    } finally {
+      this.close();
+    }
+  }
+
+  /** Ends the query: the rows that were not read are not fetched. */
+  close() {
+    this.#batch = [];
+    this.#at = 0;
+    if (!this.#ended) this.#end();
   }
 
   /** All rows at once. */
@@ -106,6 +118,7 @@ export class Rows {
     if (this.#size === BATCH) this.#size = 2;
     const row = this.#next();
     if (row !== undefined && this.#next() !== undefined) {
+      this.close();
       throw new SqlError("row-count", "the query was to find one row and found more");
     }
     return row;

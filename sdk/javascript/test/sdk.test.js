@@ -53,6 +53,18 @@ test("a promise is a mistake", () => {
   assert.throws(() => answered("apply", Promise.resolve()), /`apply` gave a promise/);
 });
 
+test("a generator is a mistake", () => {
+  const found = problems({ id: "a", author: "b", targetSystem: "c", *apply() {}, async *rollback() {} });
+  assert.deepEqual(found.map((it) => it.split(":")[0]), ["`apply` cannot be a generator", "`rollback` cannot be a generator"]);
+  assert.throws(() => answered("apply", (function* () {})()), /`apply` gave a generator/);
+});
+
+test("a query that is left early is closed", () => {
+  const rows = fakeConnection({ SELECT: [{ a: 1 }, { a: 2 }] }).query("SELECT a FROM m");
+  for (const row of rows) if (row.a === 1) break;
+  assert.deepEqual(rows.all(), []);
+});
+
 test("an API answers as it is told", () => {
   const api = fakeEndpoint({ "POST queues": { status: 201, body: { id: 7 } }, "GET x": { status: 503, body: " busy " } });
   assert.equal(api.post("queues", { json: { name: "mail" } }).errorForStatus().json().id, 7);

@@ -78,6 +78,8 @@ export class Rows<T> implements Iterable<T> {
   one(): T;
   optional(): T | undefined;
   value(): T extends Value[] ? Value : Plain;
+  /** Ends the query; leaving a loop over it early does so too. */
+  close(): void;
   [Symbol.iterator](): Iterator<T>;
 }
 

@@ -48,6 +48,8 @@ Answer = Union[bool, Verdict]
 
 _RECOVERY = ("manual-intervention", "always-retry")
 _CADENCE = ("once", "on-change", "always")
+# The flags of a generator, a coroutine and an asynchronous generator, as `inspect` has them: a call runs nothing of it.
+_ANSWERS_LATER = 0x20 | 0x80 | 0x200
 
 
 def find(module: Any) -> type[Change]:
@@ -73,6 +75,10 @@ def problems(change: type[Change]) -> list[str]:
     for name, hint in (("apply", ""), ("rollback", "; where there is no way back, raise `Irreversible`")):
         if getattr(change, name) is getattr(Change, name):
             found.append(f"`{name}` is missing: write `def {name}(self, db, ctx)`{hint}")
+    for name in ("apply", "rollback", "verify"):
+        code = getattr(getattr(change, name, None), "__code__", None)
+        if code is not None and code.co_flags & _ANSWERS_LATER:
+            found.append(f"`{name}` answers at once: write it without `async` and `yield`, or nothing of it runs")
     for name, words in (("recovery", _RECOVERY), ("cadence", _CADENCE)):
         if getattr(change, name) not in (None, *words):
             found.append(f"`{name}` is one of {', '.join(words)}, not {getattr(change, name)!r}")

@@ -67,6 +67,18 @@ class Errors(unittest.TestCase):
             uses = "crm"
         self.assertEqual(len(problems(Wrong)), 6)
 
+    def test_what_would_not_run_when_it_is_called_is_told(self) -> None:
+        class Later(Change):
+            id, author, target_system = "a", "b", "c"
+
+            async def apply(self, db, ctx):  # type: ignore[no-untyped-def, override]
+                pass
+
+            def rollback(self, db, ctx):  # type: ignore[no-untyped-def]
+                yield 1
+
+        self.assertEqual([it.split()[0] for it in problems(Later)], ["`apply`", "`rollback`"])
+
     def test_a_variable_that_is_not_set_is_a_precondition(self) -> None:
         with self.assertRaisesRegex(Precondition, "variable `region` is not set"):
             FakeContext().required_variable("region")

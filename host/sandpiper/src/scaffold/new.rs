@@ -157,8 +157,10 @@ fn orders(stage: &StageConfig) -> BTreeSet<Order> {
     };
     let mut all = names(&stage.location, "");
     all.extend(names(&stage.sources, ".wasm"));
+    // Source files among them, whatever they are written in.
+    let extension = |file: &str| Path::new(file).extension().map(|it| it.to_string_lossy().into_owned());
     all.iter()
-        .filter_map(|file| match classify(file, &["wasm", "yaml", "yml", "sql"]) {
+        .filter_map(|file| match classify(file, &[&*extension(file)?]) {
             Classified::Change(name) => Some(name.order),
             Classified::Near(_) | Classified::Other => None,
         })

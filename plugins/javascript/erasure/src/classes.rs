@@ -38,7 +38,8 @@ impl Eraser<'_> {
     pub(crate) fn erase_method(&mut self, it: &MethodDefinition) {
         self.erase_modifiers(it.span, &it.key);
         if it.optional {
-            self.erase_mark(&it.key, it.computed);
+            let mark = self.mark(&it.key, it.computed);
+            self.erase_character(mark, ['?', '!']);
         }
     }
 
@@ -46,7 +47,12 @@ impl Eraser<'_> {
     pub(crate) fn erase_field(&mut self, it: &PropertyDefinition) {
         self.erase_modifiers(it.span, &it.key);
         if it.optional || it.definite {
-            self.erase_mark(&it.key, it.computed);
+            let mark = self.mark(&it.key, it.computed);
+            self.erase_character(mark, ['?', '!']);
+            // A field `get?` alone on its line, above a method.
+            if it.type_annotation.is_none() && it.value.is_none() && self.is_open(it.span) {
+                self.blanks.put(mark, ';');
+            }
         }
     }
 
@@ -69,11 +75,9 @@ impl Eraser<'_> {
         }
     }
 
-    fn erase_mark(&mut self, key: &PropertyKey, computed: bool) {
-        let mut at = self.blanks.token(key.span().end as usize);
-        if computed {
-            at = self.blanks.token(at + 1);
-        }
-        self.erase_character(at, ['?', '!']);
+    /// Where the `?` or `!` of a name stands.
+    fn mark(&self, key: &PropertyKey, computed: bool) -> usize {
+        let at = self.blanks.token(key.span().end as usize);
+        if computed { self.blanks.token(at + 1) } else { at }
     }
 }

@@ -78,11 +78,17 @@ impl<'t> Eraser<'t> {
         }
     }
 
+    /// A `}` may end a type as well as a block; a type that is erased never ends where a block does.
     fn open_end(&mut self, Span { end, .. }: Span) {
         let end = end as usize;
-        if !self.text.get(..end).unwrap_or_default().ends_with([';', '}']) {
+        if !self.text.get(..end).unwrap_or_default().ends_with(';') {
             self.open_ends.insert(end);
         }
+    }
+
+    /// Whether nothing but the end of a line ends what stands there.
+    pub(crate) fn is_open(&self, Span { end, .. }: Span) -> bool {
+        self.open_ends.contains(&(end as usize))
     }
 
     fn refuse(&mut self, span: Span, what: &str, help: &str) {
