@@ -121,3 +121,10 @@ fn what_new_made_is_not_applied_before_somebody_wrote_into_it() {
     }
     assert_eq!(project.applied().counts(), [2, 0, 0, 0, 0]);
 }
+
+#[test]
+fn a_new_change_comes_after_source_files_too() {
+    let project = project();
+    project.write("changes/_0007__Source.js", "export default {};");
+    assert_eq!(project.json("new Next").exits(0).at("/files/0"), "changes/_0008__Next.sql");
+}
