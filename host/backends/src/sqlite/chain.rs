@@ -40,28 +40,29 @@ pub(crate) struct Head {
     end: shared::Head,
 }
 
-/// Appends entries, all or none, within a transaction of the caller's.
+/// Appends entries, all or none, within a transaction of the caller's. `fenced` is what is known to stand under the lease
+/// in this transaction. Gives also what stands under it once the transaction is committed.
 pub(crate) fn append(
     connection: &Connection,
     lease: &Lease,
     drafts: &[Draft],
-) -> Result<Appended, AppendError> {
-    let Some(Fenced { head, in_progress, mut states }) = fenced(connection, lease, drafts)? else {
-        return Err(AppendError::LeaseLost);
+    fenced: Option<Fenced>,
+) -> Result<(Appended, Fenced), AppendError> {
+    let fenced = match fenced.filter(|fenced| fenced.lease == *lease) {
+        Some(known) => known,
+        None => look(connection, lease, drafts)?,
     };
-    let mut head = match head {
-        Some(head) => head,
-        None => new_chain(connection, &lease.key.scope)?,
-    };
+    let Fenced { lease, mut head, in_progress, mut states, has_all } = fenced;
     let mut entries = Vec::with_capacity(drafts.len());
     let mut moved = BTreeSet::new();
     for draft in drafts {
         let id = &draft.record.change_id;
         let before = match states.remove(id) {
             Some(known) => known,
+            None if has_all => None,
             None => states::one(connection, head.chain, id.as_str())?,
         };
-        let appended = append_one(connection, lease, &mut head, draft, before.as_ref())?;
+        let appended = append_one(connection, &lease, &mut head, draft, before.as_ref())?;
         if let (true, true, Some(state)) = (in_progress, appended.is_some(), draft.record.state) {
             let forgotten = ChangeState::forgets(before.as_ref(), state);
             progress::clear(connection, head.chain, id.as_str(), forgotten)?;
@@ -90,7 +91,7 @@ pub(crate) fn append(
             statement.execute((head.chain, stored(sequence.0), hash.as_bytes().as_slice(), states.as_bytes()))
         })
         .in_store()?;
-    Ok(Appended(entries))
+    Ok((Appended(entries), Fenced { lease, head, in_progress, states, has_all }))
 }
 
 fn append_one(
@@ -305,18 +306,26 @@ pub(crate) fn head(connection: &Connection, scope: &Scope) -> Result<Option<Head
 }
 
 /// What an append has to know before it writes.
-struct Fenced {
-    /// None: the scope has no entry yet.
-    head: Option<Head>,
+pub(crate) struct Fenced {
+    /// The lease, which is ours.
+    pub(crate) lease: Lease,
+    head: Head,
     /// Whether anything is kept of how far changes of the scope are.
     in_progress: bool,
-    /// The states of the first two changes that entries are about; none of one that has no entry yet.
+    /// States of changes; none of one that has no entry yet.
     states: BTreeMap<ChangeId, Option<ChangeState>>,
+    /// Whether a change that is not among them has no entry yet.
+    has_all: bool,
 }
 
-/// Looks under a lease; none when it is ours no more. One statement, for each costs as much as the change itself: a
-/// change of the schema makes SQLite prepare all of them anew. More than two changes are rarely written about at once.
-fn fenced(connection: &Connection, lease: &Lease, drafts: &[Draft]) -> Result<Option<Fenced>, AppendError> {
+/// Looks what stands under a lease; begins the chain where there is none yet. One statement, for each costs as much as
+/// the change itself: a change of the schema makes SQLite prepare all of them anew. More than two changes are rarely
+/// written about at once.
+///
+/// # Errors
+///
+/// [`AppendError::LeaseLost`] when the lease is ours no more.
+fn look(connection: &Connection, lease: &Lease, drafts: &[Draft]) -> Result<Fenced, AppendError> {
     let mut ids = drafts.iter().map(|draft| &draft.record.change_id);
     let first = ids.next();
     let second = ids.find(|id| Some(*id) != first);
@@ -341,7 +350,7 @@ fn fenced(connection: &Connection, lease: &Lease, drafts: &[Draft]) -> Result<Op
     let mut found = None;
     while let Some(row) = rows.next().in_store()? {
         if from_stored(row.get(4).in_store()?) != lease.token.0 {
-            return Ok(None);
+            return Err(AppendError::LeaseLost);
         }
         let head = match row.get::<_, Option<i64>>(5).in_store()? {
             None => None,
@@ -357,7 +366,13 @@ fn fenced(connection: &Connection, lease: &Lease, drafts: &[Draft]) -> Result<Op
         }
         found = Some((head, row.get(9).in_store()?));
     }
-    Ok(found.map(|(head, in_progress)| Fenced { head, in_progress, states }))
+    let (head, in_progress) = found.ok_or(AppendError::LeaseLost)?;
+    let head = match head {
+        Some(head) => head,
+        None => new_chain(connection, &lease.key.scope)?,
+    };
+    let has_all = head.end.sequence == Sequence(0);
+    Ok(Fenced { lease: lease.clone(), head, in_progress, states, has_all })
 }
 
 pub(crate) fn new_chain(connection: &Connection, scope: &Scope) -> Result<Head, StoreError> {

@@ -13,6 +13,7 @@ use crate::crash;
 
 use super::connection::{self, Access, Patience};
 use super::guard::Guard;
+use super::known::Known;
 
 /// How files are worked with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,8 +90,8 @@ pub(crate) struct Writer {
     pub(crate) settings: Vec<(String, String)>,
     /// Whether the schema of the store in it was found to be ours.
     pub(crate) store_checked: bool,
-    /// At which version of the file's schema it was found out whether any foreign key is declared in it.
-    pub(crate) references: Option<(i64, bool)>,
+    /// What is known of the file.
+    pub(crate) known: Known,
 }
 
 impl Database {
@@ -161,7 +162,7 @@ impl Database {
             stopped,
             settings: Vec::new(),
             store_checked: false,
-            references: None,
+            known: Known::default(),
         })
     }
 

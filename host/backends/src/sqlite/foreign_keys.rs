@@ -167,11 +167,6 @@ fn are_declared(connection: &Connection) -> rusqlite::Result<bool> {
         .exists([])
 }
 
-/// The version of the file's schema.
-pub(crate) fn schema_version(connection: &Connection) -> rusqlite::Result<i64> {
-    connection.prepare_cached("PRAGMA main.schema_version")?.query_row([], |row| row.get(0))
-}
-
 fn tables(connection: &Connection) -> rusqlite::Result<BTreeSet<String>> {
     connection
         .prepare_cached("SELECT lower(name) FROM main.sqlite_schema WHERE type = 'table'")?

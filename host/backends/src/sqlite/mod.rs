@@ -15,6 +15,7 @@ mod diagnosis;
 mod errors;
 mod foreign_keys;
 mod guard;
+mod known;
 mod lease;
 mod ledger;
 mod marks;

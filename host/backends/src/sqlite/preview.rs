@@ -39,5 +39,5 @@ pub(crate) async fn open(
     // The connection is used for nothing else: it goes where nobody takes it from.
     let home = Arc::new(Mutex::new(None)).lock_owned().await;
     let transaction = Transaction { attempt: AttemptId("preview".into()), home };
-    SqliteSession::new(writer, Rules::Transaction, Some(transaction))
+    Ok(SqliteSession::new(writer, Rules::Transaction, Some(transaction)))
 }

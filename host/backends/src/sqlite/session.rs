@@ -17,8 +17,8 @@ use super::connection;
 use super::cursor::{Open, Worker};
 use super::database::Writer;
 use super::errors::{Explain, code, message, target_error};
-use super::foreign_keys;
 use super::guard::Rules;
+use super::known::Known;
 use super::ledger::Ledger;
 use super::{chain, marks, progress, query, statements};
 
@@ -63,31 +63,21 @@ struct Rest {
     stopped: Arc<AtomicBool>,
     settings: Vec<(String, String)>,
     store_checked: bool,
-    references: Option<(i64, bool)>,
+    known: Known,
 }
 
 impl SqliteSession {
-    pub(crate) fn new(
-        writer: Writer,
-        rules: Rules,
-        transaction: Option<Transaction>,
-    ) -> Result<Self, TargetError> {
-        let Writer { connection, guard, stopped, settings, store_checked, references } = writer;
-        let declared = match references {
-            Some((version, declared)) => {
-                (foreign_keys::schema_version(&connection).in_target()? == version).then_some(declared)
-            }
-            None => None,
-        };
-        Ok(Self {
-            ledger: Arc::new(Ledger::new(guard, rules, declared)),
+    pub(crate) fn new(writer: Writer, rules: Rules, transaction: Option<Transaction>) -> Self {
+        let Writer { connection, guard, stopped, settings, store_checked, known } = writer;
+        Self {
+            ledger: Arc::new(Ledger::new(guard, rules, known.references)),
             interrupt: Arc::new(Mutex::new(Some(connection.get_interrupt_handle()))),
             place: Place::Here(connection),
             cursors: HashMap::new(),
             opened: 0,
-            rest: Rest { stopped, settings, store_checked, references },
+            rest: Rest { stopped, settings, store_checked, known },
             transaction,
-        })
+        }
     }
 
     /// Takes the connection back from the thread, if it is there, when no cursor needs it any more.
@@ -154,20 +144,17 @@ impl SqliteSession {
         if state.dirty || !connection.is_autocommit() {
             return;
         }
-        let declared = state.foreign_keys.declared().filter(|_| committed);
-        let references = match declared {
-            Some(declared) => {
-                foreign_keys::schema_version(&connection).ok().map(|version| (version, declared))
-            }
-            None => self.rest.references,
-        };
+        let mut known = std::mem::take(&mut self.rest.known);
+        if committed {
+            known.references = state.foreign_keys.declared().or(known.references);
+        }
         *transaction.home = Some(Writer {
             connection,
             guard: self.ledger.guard.clone(),
             stopped: self.rest.stopped.clone(),
             settings: std::mem::take(&mut self.rest.settings),
             store_checked: self.rest.store_checked,
-            references,
+            known,
         });
     }
 
@@ -285,11 +272,15 @@ impl Session for SqliteSession {
                 written.map(|()| None).map_err(CommitError::Target)
             }
             Seal::Entries { lease, drafts } => {
-                chain::append(&connection, lease, drafts).map(Some).map_err(CommitError::Entries)
+                let fenced = self.rest.known.fenced.take();
+                chain::append(&connection, lease, drafts, fenced).map(Some).map_err(CommitError::Entries)
             }
         };
         let committed = sealed.and_then(|sealed| match connection::commit(&connection) {
-            Ok(()) => Ok(sealed),
+            Ok(()) => Ok(sealed.map(|(appended, fenced)| {
+                self.rest.known.fenced = Some(fenced);
+                appended
+            })),
             Err(error) => Err(match code(&error) {
                 Some(ErrorCode::ConstraintViolation) => CommitError::Violated(message(&error)),
                 Some(ErrorCode::SystemIoFailure) => CommitError::Unknown(message(&error)),

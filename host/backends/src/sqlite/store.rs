@@ -73,11 +73,21 @@ impl SqliteStore {
         connection::transaction(connection, |error| store_error(&error).into(), || work(connection))
     }
 
-    /// The connection that writes, on a store whose version is known.
+    /// The connection that writes, for more than entries: what was known of those may not be so any more.
     fn writable<'writer>(
         &self,
         writer: &'writer mut Option<Writer>,
     ) -> Result<&'writer Connection, StoreError> {
+        let writer = self.opened(writer)?;
+        writer.known.fenced = None;
+        Ok(&writer.connection)
+    }
+
+    /// The connection that writes, on a store whose version is known.
+    fn opened<'writer>(
+        &self,
+        writer: &'writer mut Option<Writer>,
+    ) -> Result<&'writer mut Writer, StoreError> {
         let writer = match writer {
             Some(writer) => writer,
             None if !self.database.exists() => return Err(self.not_made()),
@@ -89,7 +99,7 @@ impl SqliteStore {
             }
             writer.store_checked = true;
         }
-        Ok(&writer.connection)
+        Ok(writer)
     }
 
     /// An error that tells which file it is about, where that is what has to be looked at.
@@ -227,7 +237,7 @@ impl Store for SqliteStore {
         self.write(|connection| {
             let (held, lease) = lease::take_away(connection, key)?;
             let draft = Draft { record: note, condition: Condition::Always, calls: None };
-            match chain::append(connection, &lease, &[draft]) {
+            match chain::append(connection, &lease, &[draft], None) {
                 Ok(_) => Ok(held),
                 Err(AppendError::Store(error)) => Err(error),
                 Err(other) => Err(StoreError::Refused(other.to_string())),
@@ -242,9 +252,14 @@ impl Store for SqliteStore {
 
     async fn append(&self, lease: &Lease, drafts: &[Draft]) -> Result<Appended, AppendError> {
         let mut writer = self.database.writer().await;
-        let connection = self.writable(&mut writer)?;
+        let Writer { connection, known, .. } = self.opened(&mut writer)?;
         connection::begin(connection).in_store()?;
-        let appended = match chain::append(connection, lease, drafts) {
+        let appended = known
+            .refresh(connection)
+            .in_store()
+            .map_err(AppendError::from)
+            .and_then(|()| chain::append(connection, lease, drafts, known.fenced.take()));
+        let (appended, fenced) = match appended {
             Ok(appended) => appended,
             Err(error) => {
                 connection::roll_back(connection);
@@ -252,6 +267,7 @@ impl Store for SqliteStore {
             }
         };
         let Err(error) = connection::commit(connection) else {
+            known.fenced = Some(fenced);
             return Ok(appended);
         };
         connection::roll_back(connection);

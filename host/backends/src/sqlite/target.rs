@@ -13,6 +13,7 @@ use super::connection::{self, Access};
 use super::database::{Database, Writer};
 use super::errors::{Explain, target_error};
 use super::guard::Rules;
+use super::known::Known;
 use super::session::{SqliteSession, Transaction};
 use super::{diagnosis, lease, marks, preview};
 use crate::Role;
@@ -45,7 +46,6 @@ impl SqliteTarget {
 
     /// Takes the connection that writes, set as this system wants it.
     fn take(&self, home: &mut Option<Writer>) -> Result<Writer, TargetError> {
-        self.reachable()?;
         let writer = match home.take() {
             // One that was set for another system on the same file.
             Some(writer) if !writer.settings.is_empty() && writer.settings != self.settings => {
@@ -58,6 +58,7 @@ impl SqliteTarget {
     }
 
     fn open_writer(&self) -> Result<Writer, TargetError> {
+        self.reachable()?;
         self.database.open(Access::Make).map_err(|error| self.explain(&error))
     }
 
@@ -109,11 +110,12 @@ impl SqliteTarget {
         recorded: &[AttemptId],
     ) -> Result<SqliteSession, TargetError> {
         let mut home = self.database.writer().await;
-        let writer = self.take(&mut home)?;
-        let connection = &writer.connection;
+        let mut writer = self.take(&mut home)?;
+        let Writer { connection, known, .. } = &mut writer;
         let begun = connection::begin(connection).in_target().and_then(|()| {
+            known.refresh(connection).in_target()?;
             match mode {
-                Mode::Shared => self.check_lease(connection, fence)?,
+                Mode::Shared => self.check_lease(connection, known, fence)?,
                 Mode::Marked | Mode::Direct => marks::set_fence(connection, fence)?,
             }
             marks::forget(connection, recorded)
@@ -124,14 +126,17 @@ impl SqliteTarget {
             return Err(error);
         }
         let transaction = Transaction { attempt: attempt.clone(), home };
-        SqliteSession::new(writer, Rules::Transaction, Some(transaction))
+        Ok(SqliteSession::new(writer, Rules::Transaction, Some(transaction)))
     }
 
     /// In `shared` mode the lease itself stands in the same file, and nobody can take it while the transaction lasts:
     /// a fence row could say nothing more, and would be one more statement to prepare anew after every change.
-    fn check_lease(&self, connection: &Connection, fence: &Fence) -> Result<(), TargetError> {
+    fn check_lease(&self, connection: &Connection, known: &Known, fence: &Fence) -> Result<(), TargetError> {
         if self.role != Role::Store {
             return Err(TargetError::Refused(format!("`{}` does not hold the audit", self.name)));
+        }
+        if known.is_newest(&fence.key, fence.token) {
+            return Ok(());
         }
         match lease::token(connection, &fence.key) {
             Ok(Some(token)) if token == fence.token => Ok(()),
@@ -148,13 +153,13 @@ impl SqliteTarget {
         .await?;
         // A connection of its own: the store can write between its statements, and nothing that it leaves behind stays.
         let writer = self.set(self.open_writer()?)?;
-        SqliteSession::new(writer, Rules::Direct { shared: self.role == Role::Store }, None)
+        Ok(SqliteSession::new(writer, Rules::Direct { shared: self.role == Role::Store }, None))
     }
 
     fn open_to_look(&self) -> Result<SqliteSession, TargetError> {
         self.reachable()?;
         let writer = self.database.open(Access::Look).map_err(|error| self.explain(&error))?;
-        SqliteSession::new(writer, Rules::Looking, None)
+        Ok(SqliteSession::new(writer, Rules::Looking, None))
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod cursors;
 mod foreign_keys;
+mod known;
 mod leases;
 mod pruning;
 mod sessions;
