@@ -7,8 +7,9 @@ use miniz_oxide::inflate::decompress_to_vec_zlib_with_limit;
 use sandpiper_engine::digest::Digest;
 use sandpiper_engine::store::StoreError;
 
-/// Fast, and close to the best that the format does: most artifacts are machine code or short texts.
-const LEVEL: i32 = 6;
+/// Close to the best that the format does, in two fifths of the time of the usual level, for a fiftieth more bytes: a new
+/// database waits for the template that its first change needs.
+const LEVEL: i32 = 4;
 /// With zlib's header and checksum.
 const ZLIB: i32 = 1;
 const DEFAULT_STRATEGY: i32 = 0;
