@@ -275,7 +275,6 @@ fn found_elsewhere<B>(ended: &mut [Option<Finished<B>>]) {
     }
 }
 
-/// Adds what was not there yet: most tenants have the same to say.
 /// The first tenant of those whose stages have the same folders.
 fn one_of_each(tenants: &[(Config, Secrets)]) -> Vec<&(Config, Secrets)> {
     let mut seen = HashSet::new();
@@ -290,6 +289,7 @@ fn one_of_each(tenants: &[(Config, Secrets)]) -> Vec<&(Config, Secrets)> {
     first
 }
 
+/// Adds what was not there yet: most tenants have the same to say.
 fn extend_by_new(problems: &mut Vec<Problem>, found: impl IntoIterator<Item = Problem>) {
     for problem in found {
         if problems.len() < MOST_TOLD && !problems.contains(&problem) {
