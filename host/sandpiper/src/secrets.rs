@@ -6,6 +6,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use sandpiper_engine::fault::{Fault, Place, Problem};
 
+use crate::report::{ChangeReport, StageReport};
+
 /// Shorter values are not searched for: they would be found everywhere.
 pub const SHORTEST: usize = 6;
 
@@ -95,6 +97,16 @@ impl Secrets {
         fault.place = fault.place.map(|place| self.redact_place(place));
         fault.problems = fault.problems.into_iter().map(|problem| self.redact_problem(problem)).collect();
         fault
+    }
+
+    /// Replaces secrets wherever the report of stages has words.
+    pub(crate) fn redact_stages(&self, stages: &mut [StageReport]) {
+        for stage in stages {
+            stage.error = stage.error.take().map(|fault| self.redact_fault(fault));
+            for ChangeReport { error, .. } in &mut stage.changes {
+                *error = error.take().map(|fault| self.redact_fault(fault));
+            }
+        }
     }
 
     /// The text with every secret replaced by [`MASK`].

@@ -10,7 +10,7 @@ use sandpiper_engine::fault::{Fault, Problem};
 use sandpiper_engine::plan::{Action, Plan, Planned, PlannedStage, Selection};
 
 use super::undo::first_error;
-use super::{Opened, Sandpiper, Select, after_undo, redact_stages};
+use super::{Opened, Sandpiper, Select, after_undo};
 use crate::clock::milliseconds;
 use crate::lock::Leases;
 use crate::observer::{Event, Usage};
@@ -206,7 +206,7 @@ impl Sandpiper {
         let told = self.stopper.asked().map_or(Exit::Done, Asked::exit);
         let exit = ends.iter().fold(told, |exit, end| exit.or(end.exit));
         let mut stages: Vec<_> = ends.into_iter().map(|end| end.report).collect();
-        redact_stages(&self.secrets, &mut stages);
+        self.secrets.redact_stages(&mut stages);
         let error = first_error(&stages);
         Finished { exit, error, warnings, body: Report { stages, ..Report::default() } }
     }

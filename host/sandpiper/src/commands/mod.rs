@@ -51,7 +51,7 @@ use crate::lock::Leases;
 use crate::observer::{Event, Observer};
 use crate::process::is_gone;
 use crate::project::FileKind;
-use crate::report::{ChangeReport, Exit, Finished, StageReport};
+use crate::report::{Exit, Finished};
 use crate::secrets::Secrets;
 use crate::stopping::{Asked, Stopper};
 use crate::systems::{Common, Systems};
@@ -487,16 +487,6 @@ fn has_verify(changes: &Changes, item: &load::Item, runtime: &Runtime) -> bool {
             component.is_ok_and(|component| {
                 component.capabilities().iter().any(|capability| component.has_verify(*capability))
             })
-        }
-    }
-}
-
-/// Replaces secrets wherever a report has words.
-fn redact_stages(secrets: &Secrets, stages: &mut [StageReport]) {
-    for stage in stages {
-        stage.error = stage.error.take().map(|fault| secrets.redact_fault(fault));
-        for ChangeReport { error, .. } in &mut stage.changes {
-            *error = error.take().map(|fault| secrets.redact_fault(fault));
         }
     }
 }

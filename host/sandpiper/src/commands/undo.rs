@@ -14,7 +14,7 @@ use sandpiper_engine::state::States;
 use sandpiper_engine::undo::{self, Action, Planned, Selection, SelectionError, What};
 
 use super::apply::on_a_thread;
-use super::{Opened, Sandpiper, Select, redact_stages};
+use super::{Opened, Sandpiper, Select};
 use crate::clock::milliseconds;
 use crate::load;
 use crate::observer::Event;
@@ -99,7 +99,7 @@ impl Sandpiper {
         }
         let exit = self.stopper.asked().map_or(Exit::Done, Asked::exit).or(ended.exit);
         let UndoEnd { mut stages, fault, .. } = ended;
-        redact_stages(&self.secrets, &mut stages);
+        self.secrets.redact_stages(&mut stages);
         let error = first_error(&stages).or(fault);
         Ok(Finished { exit, error, warnings, body: UndoReport { stages, ..UndoReport::default() } })
     }
