@@ -109,11 +109,10 @@ fn peak(sandpiper: &Path, folder: &Path) -> Result<f64> {
     for _ in 0..RUNS {
         largest = largest.max(peak_of(command(sandpiper, folder))?);
     }
-    ensure!(largest > 0.0, "this system does not tell the peak memory of a process");
     Ok(largest)
 }
 
-/// The peak memory of a command, in MiB: what the system last said of the process before it was gone; 0 if nothing.
+/// The peak memory of a command, in MiB: what the system last said of the process before it was gone.
 fn peak_of(mut command: Command) -> Result<f64> {
     let mut largest: u64 = 0;
     let mut run = command.spawn()?;
@@ -124,6 +123,7 @@ fn peak_of(mut command: Command) -> Result<f64> {
         let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse().ok());
         largest = largest.max(kibibytes.unwrap_or_default());
     }
+    ensure!(largest > 0, "this system does not tell the peak memory of a process");
     Ok(largest as f64 / 1024.0)
 }
 
