@@ -1,7 +1,9 @@
 //! Guests that take more than they may: each ends with an error that names the limit and its setting.
 
+use std::process::Command;
+
 use crate::{ID, apply, case, with};
-use sandpiper_tests::Project;
+use sandpiper_tests::{Project, Running, binary, environment};
 
 #[track_caller]
 fn limited(project: &Project, settings: &str, code: &str, setting: &str) {
@@ -106,4 +108,15 @@ fn a_guest_finds_no_way_out_of_its_sandbox() {
         .filter(|name| !name.starts_with("clock") && !name.starts_with("random"))
         .collect();
     assert!(allowed.is_empty(), "{allowed:?}\n{outcome}");
+}
+
+/// Guests have their memory from a pool, which takes many addresses; where those are bounded, it is mapped for each.
+#[test]
+fn a_bound_on_addresses_stops_no_guest() {
+    let project = with(Project::shared(), "cases");
+    let mut command = Command::new("sh");
+    // 48 GiB, less than the pool takes.
+    command.args(["-c", "ulimit -v 50331648; exec \"$0\" apply --set case=nothing"]).arg(binary());
+    command.current_dir(project.folder()).env_clear().envs(environment());
+    Running::spawn(command).wait().exits(0);
 }

@@ -24,8 +24,8 @@ impl Runtime {
     pub async fn call(&self, component: &Component, call: Call, loan: Loan) -> Returned {
         let begun = Instant::now();
         let Loan { mut session, context, host, stop, deadline } = loan;
-        let code = match self.code(component) {
-            Ok(code) => code,
+        let room = match self.room(component) {
+            Ok(room) => room,
             Err(fault) => return unusable(session, fault),
         };
         let Some(capability) = capability::of(session.as_mut()) else {
@@ -35,7 +35,7 @@ impl Runtime {
         stop.on_stop(session.interrupter());
         let log = Arc::new(Log::new(Some(host.clone()), self.limits().log));
         let lent = Lent { context, host: Some(host), log, ..Lent::nothing(self.limits(), stop) };
-        let mut sandbox = match Sandbox::new(code, self.watch(), lent, deadline, Passing::Arguments) {
+        let mut sandbox = match Sandbox::new(room, self.watch(), lent, deadline, Passing::Arguments) {
             Ok(sandbox) => sandbox,
             Err(error) => return unusable(session, no_thread(&error)),
         };

@@ -2,16 +2,15 @@
 //! what was written into it when it was built.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use sandpiper_engine::digest::Digest;
 use sandpiper_engine::fault::{Blame, Fault};
 use wasmparser::{Chunk, Encoding, KnownCustom, Parser, Payload};
-use wasmtime::component::InstancePre;
 
+use crate::engine::Code;
 use crate::imports;
 use crate::limits::{Bytes, Limits};
-use crate::state::State;
 use crate::target::Capability;
 
 /// The custom section in which `sandpiper build` keeps the digest of a component's sources: 64 hexadecimal digits.
@@ -26,7 +25,7 @@ pub(crate) struct Inner {
     digest: Digest,
     kind: Kind,
     facts: Facts,
-    pub(crate) code: OnceLock<Result<InstancePre<State>, Fault>>,
+    code: Code,
 }
 
 /// What a component is, by what it exports.
@@ -115,7 +114,7 @@ impl Component {
         let facts = read(&bytes).map_err(|why| not_a_component(&why))?;
         let kind = imports::kind(&facts)?;
         imports::check_allowed(kind, &facts)?;
-        Ok(Self(Arc::new(Inner { bytes, digest, kind, facts, code: OnceLock::new() })))
+        Ok(Self(Arc::new(Inner { bytes, digest, kind, facts, code: Code::default() })))
     }
 
     /// What it is.
@@ -187,7 +186,11 @@ impl Component {
 
     /// Whether it was compiled, or could not be.
     pub(crate) fn is_compiled(&self) -> bool {
-        self.0.code.get().is_some()
+        self.0.code.is_there()
+    }
+
+    pub(crate) fn code(&self) -> &Code {
+        &self.0.code
     }
 
     pub(crate) fn facts(&self) -> &Facts {

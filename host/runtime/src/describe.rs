@@ -67,10 +67,10 @@ impl Runtime {
 
     /// A guest that is asked something.
     pub(crate) fn asking(&self, component: &Component) -> Result<Sandbox, Fault> {
-        let code = self.code(component)?;
+        let room = self.room(component)?;
         let lent = Lent::nothing(self.limits(), Stop::new());
         let deadline = self.limits().describe_deadline;
-        Sandbox::new(code, self.watch(), lent, deadline, Passing::Description)
+        Sandbox::new(room, self.watch(), lent, deadline, Passing::Description)
             .map_err(|error| no_thread(&error))
     }
 

@@ -45,6 +45,7 @@ mod imports;
 mod language;
 mod loaded;
 mod log;
+mod pool;
 mod sandbox;
 mod state;
 mod text;

@@ -6,13 +6,11 @@ use std::time::{Duration, Instant};
 
 use sandpiper_engine::digest::Digest;
 use sandpiper_engine::fault::{Blame, Fault, Problem};
-use wasmtime::component::InstancePre;
 
 use crate::component::Component;
-use crate::engine::Engine;
+use crate::engine::{Engine, Room};
 use crate::limits::Limits;
 use crate::loaded::Loaded;
-use crate::state::State;
 use crate::watch::Watch;
 
 /// How a runtime is set up.
@@ -54,7 +52,7 @@ pub struct Usage {
 pub struct Runtime {
     settings: Settings,
     watch: Arc<Watch>,
-    engine: OnceLock<Result<Engine, Fault>>,
+    engine: OnceLock<Engine>,
     loaded: Mutex<Loaded>,
     /// Since somebody last asked.
     usage: Mutex<Usage>,
@@ -89,7 +87,7 @@ impl Runtime {
 
     /// Why compiled code is not kept although a folder was given. Known once something was compiled.
     pub fn cache_warning(&self) -> Option<&Problem> {
-        self.engine.get()?.as_ref().ok()?.cache_warning.as_ref()
+        self.engine.get()?.cache_warning.as_ref()
     }
 
     /// Checks the bytes of a component whose digest is known. Nothing is compiled. The same bytes are the same component,
@@ -114,7 +112,7 @@ impl Runtime {
     ///
     /// `change::not-a-component` when its code is not valid, `change::wrong-world` when its interfaces are not ours.
     pub fn compile(&self, component: &Component) -> Result<(), Fault> {
-        self.code(component).map(|_| ())
+        self.compiled(component, |engine| engine.code(component).map(drop))
     }
 
     /// Compiles a component, as [`Self::compile`] does, for those runs that find it in the cache. Nothing else may
@@ -124,7 +122,7 @@ impl Runtime {
     ///
     /// As [`Self::compile`].
     pub fn warm(&self, component: &Component) -> Result<Warmed, Fault> {
-        let engine = self.engine()?;
+        let engine = self.engine();
         let (found, kept) = engine.found_and_kept();
         engine.code(component)?;
         let (found_now, kept_now) = engine.found_and_kept();
@@ -140,18 +138,23 @@ impl Runtime {
         std::mem::take(&mut *self.usage.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// A component's code.
-    pub(crate) fn code<'a>(&self, component: &'a Component) -> Result<&'a InstancePre<State>, Fault> {
-        let engine = self.engine()?;
+    /// Where a component's next guest runs.
+    pub(crate) fn room(&self, component: &Component) -> Result<Room, Fault> {
+        self.compiled(component, |engine| engine.room(component))
+    }
+
+    /// Asks the engine for what needs a component's code, and notes how long compiling it took.
+    fn compiled<T>(&self, component: &Component, ask: impl FnOnce(&Engine) -> T) -> T {
+        let engine = self.engine();
         if component.is_compiled() {
-            return engine.code(component);
+            return ask(engine);
         }
         let begun = Instant::now();
-        let code = engine.code(component);
+        let answer = ask(engine);
         let mut usage = self.usage.lock().unwrap_or_else(PoisonError::into_inner);
         usage.components += 1;
         usage.compile_time += begun.elapsed();
-        code
+        answer
     }
 
     /// Notes that a guest took so many bytes.
@@ -160,9 +163,8 @@ impl Runtime {
         usage.peak_memory = usage.peak_memory.max(bytes);
     }
 
-    fn engine(&self) -> Result<&Engine, Fault> {
-        let engine = self.engine.get_or_init(|| Engine::new(self.settings.cache_dir.as_deref()));
-        engine.as_ref().map_err(Clone::clone)
+    fn engine(&self) -> &Engine {
+        self.engine.get_or_init(|| Engine::new(self.settings.cache_dir.as_deref()))
     }
 
     /// The thread that watches deadlines.

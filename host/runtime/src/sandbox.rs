@@ -8,8 +8,10 @@ use wasmtime::component::{Instance, InstancePre, ResourceTable, ResourceTableErr
 use wasmtime::{Store, Trap, UpdateDeadline};
 use wasmtime_wasi::I32Exit;
 
+use crate::engine::Room;
 use crate::guest::CallError;
 use crate::limits::{Memory, Reached};
+use crate::pool::Place;
 use crate::state::{Lent, State, Stopped, Waiting};
 use crate::stop::StopReason;
 use crate::target::Interrupter;
@@ -25,6 +27,8 @@ pub(crate) struct Sandbox {
     pub(crate) code: InstancePre<State>,
     passing: Passing,
     _deadline: Option<Alarm>,
+    /// Given back after the store, which is dropped first.
+    _place: Option<Place>,
 }
 
 /// What passes over the border most, and which limit that is.
@@ -43,7 +47,7 @@ impl Sandbox {
     ///
     /// When there is no thread that could watch the deadline.
     pub(crate) fn new(
-        code: &InstancePre<State>,
+        Room { code, place }: Room,
         watch: &Arc<Watch>,
         lent: Lent,
         deadline: Duration,
@@ -86,7 +90,7 @@ impl Sandbox {
             Some(when) => Some(watch.at(when, move || stop.now(StopReason::Deadline))?),
             None => None,
         };
-        Ok(Self { store, code: code.clone(), passing, _deadline: deadline })
+        Ok(Self { store, code, passing, _deadline: deadline, _place: place })
     }
 
     /// Starts the guest.
