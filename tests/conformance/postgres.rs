@@ -52,6 +52,13 @@ impl StorePlace for Place {
     fn losing_commits(&self, arrives: bool) -> Option<Arc<dyn Store>> {
         let loss = if arrives { Loss::Answer } else { Loss::Request };
         let proxy = Proxy::start(self.database.server.port(), loss);
+        // A commit takes a while, so that whoever lost its answer looks for it before it is over.
+        self.database.rows(
+            "CREATE FUNCTION waits() RETURNS trigger LANGUAGE plpgsql
+                 AS $$ BEGIN PERFORM pg_sleep(0.2); RETURN NULL; END $$;
+             CREATE CONSTRAINT TRIGGER waits AFTER INSERT ON sandpiper.sandpiper_entry
+                 DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION waits()",
+        );
         Some(store_at(&self.database.url_at(proxy.port())))
     }
 

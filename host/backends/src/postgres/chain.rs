@@ -146,6 +146,8 @@ pub(crate) async fn holds(client: &mut Client, scope: &Scope, entry: &Entry) -> 
     let mut arguments = scope_parts(scope);
     arguments.push(entry.sequence.0.into());
     let mut statements = schema::begin_writing();
+    // The first entry comes with the row of its chain, which nobody sees yet, and whoever writes the same one waits for.
+    statements.push(Statement::new(NEW, new_row(scope)));
     statements.push(Statement::new(LOCK, scope_parts(scope)));
     statements.push(Statement::new(HOLDS, arguments));
     statements.push(Statement::plain("ROLLBACK"));
