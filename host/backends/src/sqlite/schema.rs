@@ -85,6 +85,8 @@ const MIGRATIONS: &[&str] = &["
         digest BLOB PRIMARY KEY,
         body TEXT NOT NULL
     );
+", "
+    -- The details of states are written in their second form (`details.rs`), which no host before reads.
 "];
 
 /// The version that this host makes, and the newest that it knows.

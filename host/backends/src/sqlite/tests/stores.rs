@@ -107,6 +107,21 @@ fn an_older_host_refuses_a_newer_store_in_words() {
 }
 
 #[test]
+fn a_store_of_an_older_host_is_moved_forward_by_the_next_run() {
+    let place = Place::new();
+    let (store, lease, _) = shared_store(&place);
+    run(store.append(&lease, &[always("a", State::Applied)])).unwrap();
+    let before = run(store.states(&scope())).unwrap();
+    place.plain().execute("UPDATE sandpiper_store SET value = '1' WHERE name = 'schema'", []).unwrap();
+    let place = Place { folder: place.folder, databases: Place::databases() };
+    let store = place.store();
+    assert_eq!(run(store.states(&scope())).unwrap(), before);
+    run(store.prepare()).unwrap();
+    assert_eq!(place.number("SELECT value + 0 FROM sandpiper_store WHERE name = 'schema'"), 2);
+    assert_eq!(run(store.states(&scope())).unwrap(), before);
+}
+
+#[test]
 fn an_identity_is_made_with_the_store_and_stays() {
     let (one, other) = (Place::new(), Place::new());
     run(one.store().prepare()).unwrap();
