@@ -7,7 +7,7 @@ use sandpiper_engine::store::StoreError;
 
 use super::client::Client;
 use super::errors::Failure;
-use crate::compression::{self, Compressor};
+use crate::compression::{self, Compressed, compressed};
 use crate::servers::failure::Explain as _;
 use crate::servers::statement::Statement;
 
@@ -21,7 +21,7 @@ const DESCRIPTION: &str = "SELECT digest, body FROM sandpiper.sandpiper_descript
 
 /// What is to be kept and is not there yet, ready to be sent.
 pub(crate) struct Missing<'a> {
-    artifacts: Vec<(Digest, u64, Vec<u8>)>,
+    artifacts: Vec<Compressed>,
     descriptions: &'a [(Digest, String)],
 }
 
@@ -34,20 +34,15 @@ pub(crate) async fn missing<'a>(
     let asked: Vec<Statement<'_>> =
         artifacts.iter().map(|(digest, _)| Statement::new(HAS, [digest.into()])).collect();
     let answers = if asked.is_empty() { Vec::new() } else { client.batch(&asked).await.in_store()? };
-    let mut compressor = Compressor::new();
-    let mut missing = Missing { artifacts: Vec::new(), descriptions };
-    for ((digest, bytes), answer) in artifacts.iter().zip(&answers) {
-        if answer.rows.is_empty() {
-            missing.artifacts.push((*digest, bytes.len() as u64, compressor.compress(bytes)?));
-        }
-    }
-    Ok(missing)
+    let missing = artifacts.iter().zip(&answers).filter(|(_, answer)| answer.rows.is_empty());
+    let missing: Vec<(Digest, &[u8])> = missing.map(|((digest, bytes), _)| (*digest, &**bytes)).collect();
+    Ok(Missing { artifacts: compressed(&missing)?, descriptions })
 }
 
 impl Missing<'_> {
     /// Keeps it, in one transaction.
     pub(crate) async fn put(&self, client: &mut Client) -> Result<(), Failure> {
-        let artifacts = self.artifacts.iter().map(|(digest, size, body)| {
+        let artifacts = self.artifacts.iter().map(|Compressed { digest, size, body }| {
             Statement::new(PUT, [digest.into(), (*size).into(), body.as_slice().into()])
         });
         let descriptions = self

@@ -5,8 +5,8 @@ use sandpiper_engine::digest::Digest;
 use sandpiper_engine::store::StoreError;
 
 use super::errors::Explain;
-use super::lease::from_stored;
-use crate::compression::{self, Compressor};
+use super::lease::{from_stored, stored};
+use crate::compression::{self, Compressed};
 
 /// Whether the bytes of a digest are kept.
 pub(crate) fn has_artifact(connection: &Connection, digest: Digest) -> Result<bool, StoreError> {
@@ -16,20 +16,14 @@ pub(crate) fn has_artifact(connection: &Connection, digest: Digest) -> Result<bo
         .in_store()
 }
 
-/// Keeps bytes.
-pub(crate) fn put_artifact(
-    connection: &Connection,
-    digest: Digest,
-    bytes: &[u8],
-    compressor: &mut Compressor,
-) -> Result<(), StoreError> {
-    let body = compressor.compress(bytes)?;
-    let size = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
+/// Keeps an artifact, if it is not kept by now.
+pub(crate) fn put_artifact(connection: &Connection, artifact: &Compressed) -> Result<(), StoreError> {
+    let Compressed { digest, size, body } = artifact;
     connection
         .prepare_cached(
             "INSERT OR IGNORE INTO main.sandpiper_artifact (digest, size, body) VALUES (?1, ?2, ?3)",
         )
-        .and_then(|mut statement| statement.execute((digest.as_bytes().as_slice(), size, body)))
+        .and_then(|mut statement| statement.execute((digest.as_bytes().as_slice(), stored(*size), body)))
         .map(drop)
         .in_store()
 }

@@ -25,7 +25,7 @@ use super::connection::{self, Access};
 use super::database::{Database, Writer};
 use super::errors::{Explain, code, is_busy, store_error};
 use super::{archive, calls, chain, diagnosis, lease, progress, prune, schema, states};
-use crate::compression::Compressor;
+use crate::compression::compressed;
 
 /// An audit store: tables named `sandpiper_*` in a file, which may be that of a target system.
 pub struct SqliteStore {
@@ -306,24 +306,25 @@ impl Store for SqliteStore {
         artifacts: &[(Digest, Arc<[u8]>)],
         descriptions: &[(Digest, String)],
     ) -> Result<(), StoreError> {
-        let known = |connection: &Connection| -> Result<bool, StoreError> {
-            for (digest, _) in artifacts {
-                if !archive::has_artifact(connection, *digest)? {
-                    return Ok(false);
-                }
-            }
-            Ok(descriptions.is_empty())
-        };
-        if self.look(known)? == Some(true) {
-            return Ok(());
-        }
-        self.write_ahead(|connection| {
-            let mut compressor = Compressor::new();
+        let missing = |connection: &Connection| -> Result<Vec<(Digest, &[u8])>, StoreError> {
+            let mut missing = Vec::new();
             for (digest, bytes) in artifacts {
                 if !archive::has_artifact(connection, *digest)? {
-                    archive::put_artifact(connection, *digest, bytes, &mut compressor)?;
+                    missing.push((*digest, &**bytes));
                 }
             }
+            Ok(missing)
+        };
+        let missing = match self.look(missing)? {
+            Some(missing) => missing,
+            None => artifacts.iter().map(|(digest, bytes)| (*digest, &**bytes)).collect(),
+        };
+        if missing.is_empty() && descriptions.is_empty() {
+            return Ok(());
+        }
+        let compressed = compressed(&missing)?;
+        self.write_ahead(|connection| {
+            compressed.iter().try_for_each(|artifact| archive::put_artifact(connection, artifact))?;
             descriptions
                 .iter()
                 .try_for_each(|(digest, text)| archive::put_description(connection, *digest, text))
