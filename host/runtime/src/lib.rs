@@ -47,6 +47,7 @@ mod loaded;
 mod log;
 mod pool;
 mod sandbox;
+mod spare;
 mod state;
 mod text;
 mod wait;

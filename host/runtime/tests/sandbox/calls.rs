@@ -1,8 +1,9 @@
 //! Calls as changes make them: values, cursors, failures, verdicts, what the context says.
 
 use sandpiper_runtime::guest::{Action, Answer, Call, CallError, Level, Step, Verdict};
+use sandpiper_runtime::{Runtime, Settings};
 
-use crate::support::{Attempt, guest};
+use crate::support::{Attempt, guest, limits};
 
 #[test]
 fn a_change_runs_and_its_calls_are_counted() {
@@ -97,6 +98,29 @@ fn a_trap_tells_the_last_words_of_the_guest() {
     assert_eq!(Attempt::case("exit-success").run().trap(), "it called exit, with status 0");
     // Rust's own stack, in the guest's memory, ends before that of wasm does.
     assert_eq!(Attempt::case("recursion").run().trap(), "out of bounds memory access");
+}
+
+#[test]
+fn every_call_has_a_guest_of_its_own() {
+    // Its own, so that nobody else's calls come between: then the next guest stands ready.
+    let settings = Settings { cache_dir: None, limits: limits() };
+    let runtime: &'static Runtime = Box::leak(Box::new(Runtime::new(settings)));
+    let lib = guest("lib");
+    let component = runtime.load(lib.bytes().clone(), lib.digest()).unwrap();
+    let calls = || {
+        for _ in 0..30 {
+            let mut attempt = Attempt::case("remember");
+            (attempt.runtime, attempt.component) = (runtime, component.clone());
+            attempt.run().done();
+            assert_eq!(attempt.host.lines(), ["this guest was called 0 times before"]);
+        }
+    };
+    calls();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(calls);
+        }
+    });
 }
 
 #[test]

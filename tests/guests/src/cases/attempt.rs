@@ -4,6 +4,7 @@ use super::number;
 use super::values::{create_rows, placeholders, see};
 use sandpiper_sdk::Level;
 use sandpiper_sdk::prelude::*;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -23,6 +24,14 @@ pub(crate) fn levels(ctx: &Context) -> Result {
     for level in [Level::Trace, Level::Debug, Level::Info, Level::Warn, Level::Error] {
         ctx.log(level, format!("a line of the level {level:?}"));
     }
+    Ok(())
+}
+
+/// Logs how often it was called before in the same memory.
+pub(crate) fn remember(ctx: &Context) -> Result {
+    static CALLS: AtomicU64 = AtomicU64::new(0);
+    let calls = CALLS.fetch_add(1, Ordering::Relaxed);
+    ctx.log(Level::Info, format!("this guest was called {calls} times before"));
     Ok(())
 }
 

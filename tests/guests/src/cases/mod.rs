@@ -74,6 +74,7 @@ fn run(case: &str, db: &Connection, ctx: &Context) -> Result {
 
         "context" => attempt::context(db, ctx),
         "levels" => attempt::levels(ctx),
+        "remember" => attempt::remember(ctx),
         "steps" => attempt::steps(db, ctx),
         "checkpoint-huge" => attempt::huge_checkpoint(ctx, number(ctx, "bytes", 64 << 20)?),
         "progress" => attempt::progress(ctx, number(ctx, "count", 100)?),
