@@ -46,6 +46,8 @@ impl SqliteTarget {
 
     /// Takes the connection that writes, set as this system wants it.
     fn take(&self, home: &mut Option<Writer>) -> Result<Writer, TargetError> {
+        // An open connection goes on writing to a file that is not there any more.
+        self.reachable()?;
         let writer = match home.take() {
             // One that was set for another system on the same file.
             Some(writer) if !writer.settings.is_empty() && writer.settings != self.settings => {
@@ -58,7 +60,6 @@ impl SqliteTarget {
     }
 
     fn open_writer(&self) -> Result<Writer, TargetError> {
-        self.reachable()?;
         self.database.open(Access::Make).map_err(|error| self.explain(&error))
     }
 

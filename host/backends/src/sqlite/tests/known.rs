@@ -112,3 +112,12 @@ fn a_foreign_key_that_another_program_declared_since_is_checked() {
     Calls(&mut *session).execute("INSERT INTO orders VALUES (1, 7)").unwrap();
     assert!(matches!(run(session.prove()), Err(ProofError::Violated(_))));
 }
+
+#[test]
+fn a_folder_that_is_gone_is_noticed() {
+    let place = Place::new();
+    let (store, lease, target) = known(&place);
+    std::fs::remove_dir_all(place.path().parent().unwrap()).unwrap();
+    let opened = run(target.open(&shared_opening(&store, &lease, "2")));
+    assert!(matches!(opened, Err(TargetError::Unreachable(_))));
+}
