@@ -1,6 +1,7 @@
 //! Which stage runs when: each as soon as those that it is after are complete, up to `parallelism` at once.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, mpsc};
 
 use sandpiper_engine::fault::Fault;
@@ -35,7 +36,8 @@ pub(crate) fn run(
                         running += 1;
                         let sender = sender.clone();
                         scope.spawn(move || {
-                            let end = run(&planned.name);
+                            let end = catch_unwind(AssertUnwindSafe(|| run(&planned.name)));
+                            let end = end.unwrap_or_else(|_| Some(broken(&planned.name, "it panicked")));
                             // Nobody listens only when the whole run is gone.
                             drop(sender.send((planned, end)));
                         });
@@ -109,14 +111,70 @@ fn is_pending(change: &ChangeReport) -> bool {
 pub(crate) fn on_this_thread(core: &Arc<Core>, name: &StageName) -> StageEnd {
     match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(executor) => executor.block_on(stage::run(core, name)),
-        Err(error) => {
-            let report = StageReport {
-                name: name.as_str().to_owned(),
-                outcome: StageOutcome::Failed,
-                error: Some(Fault::bug(format!("no executor for stage `{name}`: {error}"))),
-                changes: Vec::new(),
-            };
-            StageEnd { report, exit: Exit::Bug }
+        Err(error) => broken(name, &format!("it has no executor: {error}")),
+    }
+}
+
+/// The end of a stage that a defect of ours ended.
+fn broken(name: &StageName, how: &str) -> StageEnd {
+    let report = StageReport {
+        name: name.as_str().to_owned(),
+        outcome: StageOutcome::Failed,
+        error: Some(Fault::bug(format!("stage `{name}` did not run to its end: {how}"))),
+        changes: Vec::new(),
+    };
+    StageEnd { report, exit: Exit::Bug }
+}
+
+#[cfg(test)]
+mod tests {
+    use sandpiper_engine::change::{Cadence, Change, ChangeId, Recovery};
+    use sandpiper_engine::digest::Digest;
+    use sandpiper_engine::plan::{Action, Planned};
+
+    use super::*;
+
+    fn stage(name: &str, after: &[&str]) -> PlannedStage {
+        let change = Change {
+            id: ChangeId::new(name).unwrap(),
+            order: "0001".parse().unwrap(),
+            name: name.into(),
+            author: "me".into(),
+            target_system: "app".into(),
+            digest: Digest::ZERO,
+            meaning: Digest::ZERO,
+            template_digest: None,
+            recovery: Recovery::default(),
+            cadence: Cadence::default(),
+            labels: Vec::new(),
+            excluded: None,
+        };
+        let planned = Planned {
+            change,
+            state: None,
+            action: Action::Apply,
+            reason: "it is pending".into(),
+            pending: true,
+            modified: false,
+            rebuilt: false,
+            needs_person: false,
+        };
+        PlannedStage {
+            name: name.into(),
+            after: after.iter().map(|name| (*name).into()).collect(),
+            changes: vec![planned],
+            excluded: None,
+            held: None,
         }
+    }
+
+    #[test]
+    fn a_stage_that_panics_ends_and_stops_what_is_after_it() {
+        let stages = [stage("one", &[]), stage("two", &["one"])];
+        let ends = run(&stages, 1, &|name| panic!("stage `{name}` is to panic"));
+        let told: Vec<_> = ends.iter().map(|end| (end.report.outcome, end.exit)).collect();
+        assert_eq!(told[0], (StageOutcome::Failed, Exit::Bug));
+        assert_eq!(told[1].0, StageOutcome::NotReached);
+        assert!(ends[0].report.error.as_ref().unwrap().message.contains("`one`"));
     }
 }
