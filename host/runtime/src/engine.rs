@@ -57,12 +57,13 @@ impl Engine {
 
     /// Where a component's next guest runs.
     pub(crate) fn room(&self, component: &Component) -> Result<Room, Fault> {
-        let place = self.pooled.as_ref().and_then(|(_, pool)| pool.place());
-        let code = match &place {
-            Some(_) => self.code(component)?,
-            None => self.mapped(component)?,
+        let place = self.pooled.as_ref().and_then(|(machine, pool)| Some((machine, pool.place()?)));
+        let Some((machine, place)) = place else {
+            return Ok(Room { code: self.mapped(component)?.clone(), place: None });
         };
-        Ok(Room { code: code.clone(), place })
+        let code = self.code(component)?.clone();
+        let place = wasmtime::Engine::same(code.engine(), &machine.engine).then_some(place);
+        Ok(Room { code, place })
     }
 
     /// A component's code. One that the pool has no room for is compiled again without it, and so is one with an error,
@@ -213,7 +214,8 @@ mod tests {
     #[test]
     fn a_guest_that_does_not_fit_into_a_place_runs_without_one() {
         let (engine, component) = (Engine::new(None), component(5));
-        assert!(!is_pooled(&engine, &engine.room(&component).unwrap()));
+        let room = engine.room(&component).unwrap();
+        assert!(!is_pooled(&engine, &room) && room.place.is_none());
     }
 
     fn wait_for<T>(future: impl Future<Output = T>) -> T {

@@ -11,12 +11,11 @@ const PLACES: u32 = 16;
 /// What a guest may have to fit into its place: more than what any language makes today.
 const MEMORIES: u32 = 4;
 const TABLES: u32 = 16;
-const TABLE_ELEMENTS: usize = 1 << 16;
+const TABLE_ELEMENTS: usize = 1 << 20;
 const CORE_INSTANCES: u32 = 256;
 /// How many bytes of it stay when a guest is gone, cleared for the next one.
 const KEPT_OF_MEMORY: usize = 2 << 20;
 const KEPT_OF_TABLE: usize = 64 << 10;
-const KEPT_OF_STACK: usize = 64 << 10;
 
 /// The places of a pool.
 pub(crate) struct Pool(Arc<Semaphore>);
@@ -36,7 +35,8 @@ impl Pool {
     }
 }
 
-/// How wasmtime shares it out: every guest that has a place finds all that it may have.
+/// How wasmtime shares it out: every guest that has a place finds all that it may have. A stack is not cleared for the
+/// next one, for no guest can read what it has not written there.
 pub(crate) fn allocation() -> InstanceAllocationStrategy {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(PLACES)
@@ -53,7 +53,6 @@ pub(crate) fn allocation() -> InstanceAllocationStrategy {
         .max_unused_warm_slots(PLACES)
         .linear_memory_keep_resident(KEPT_OF_MEMORY)
         .table_keep_resident(KEPT_OF_TABLE)
-        .async_stack_keep_resident(KEPT_OF_STACK)
         // Clears what was written, where the system can tell; all of it elsewhere.
         .pagemap_scan(Enabled::Auto);
     InstanceAllocationStrategy::Pooling(pool)

@@ -129,9 +129,10 @@ impl Runtime {
         let (found, kept) = engine.found_and_kept();
         engine.code(component)?;
         let (found_now, kept_now) = engine.found_and_kept();
-        Ok(match (found_now > found, kept_now > kept) {
-            (true, _) => Warmed::Found,
-            (false, true) => Warmed::Kept,
+        // What does not fit into the pool is compiled, kept, and then found.
+        Ok(match (kept_now > kept, found_now > found) {
+            (true, _) => Warmed::Kept,
+            (false, true) => Warmed::Found,
             (false, false) => Warmed::Lost,
         })
     }
