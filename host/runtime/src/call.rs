@@ -1,15 +1,16 @@
 //! Calls a change, or a template for a step of one, with handles to its systems.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use sandpiper_engine::fault::Fault;
 
 use crate::capability::{self, Outcome, Ready};
 use crate::component::Component;
-use crate::engine::Room;
 use crate::guest::{Call, CallError, Loan, Returned};
+use crate::log::Log;
 use crate::runtime::{Runtime, no_thread};
-use crate::sandbox::{Remains, Sandbox};
+use crate::sandbox::{Passing, Sandbox};
 use crate::state::Lent;
 use crate::stop::StopReason;
 use crate::target::{Capability, Session};
@@ -23,8 +24,8 @@ impl Runtime {
     pub async fn call(&self, component: &Component, call: Call, loan: Loan) -> Returned {
         let begun = Instant::now();
         let Loan { mut session, context, host, stop, deadline } = loan;
-        let mut sandbox = match self.guest(component) {
-            Ok(sandbox) => sandbox,
+        let room = match self.room(component) {
+            Ok(room) => room,
             Err(fault) => return unusable(session, fault),
         };
         let Some(capability) = capability::of(session.as_mut()) else {
@@ -32,40 +33,18 @@ impl Runtime {
         };
 
         stop.on_stop(session.interrupter());
-        sandbox.log().is_heard_by(host.clone());
-        let lent = Lent { context, host: Some(host), ..Lent::nothing(self.limits(), stop) };
-        if let Err(error) = sandbox.lend(lent, deadline) {
-            return unusable(session, no_thread(&error));
-        }
+        let log = Arc::new(Log::new(Some(host.clone()), self.limits().log));
+        let lent = Lent { context, host: Some(host), log, ..Lent::nothing(self.limits(), stop) };
+        let mut sandbox = match Sandbox::new(room, self.watch(), lent, deadline, Passing::Arguments) {
+            Ok(sandbox) => sandbox,
+            Err(error) => return unusable(session, no_thread(&error)),
+        };
         sandbox.store.data_mut().lent.session = Some(session);
         let outcome = run(&mut sandbox, capability, call).await;
         capability::release(sandbox.store.data_mut()).await;
-        let memory = sandbox.store.data().memory.used();
-        self.took_memory(memory);
-        let (lent, outcome, remains) = sandbox.end(outcome);
-        self.ended(component, remains, memory);
+        self.took_memory(sandbox.store.data().memory.used());
+        let (lent, outcome) = sandbox.end(outcome);
         settle(lent, outcome, begun.elapsed() >= deadline).await
-    }
-}
-
-impl Runtime {
-    /// A guest to be called: the one that stands ready, or a new one.
-    fn guest(&self, component: &Component) -> Result<Sandbox, Fault> {
-        match self.spare().take(component.digest()) {
-            Some(sandbox) => Ok(sandbox),
-            None => Ok(Sandbox::to_be_called(self.room(component)?, self.watch(), self.limits())),
-        }
-    }
-
-    /// Sees to what is left of a guest that was called, and has the next one made ready where there may soon be one.
-    fn ended(&self, component: &Component, remains: Remains, memory: usize) {
-        if self.spare().expects(component.digest(), memory)
-            && let Ok(room @ Room { place: Some(_), .. }) = self.room(component)
-        {
-            let (watch, limits) = (self.watch().clone(), self.limits().clone());
-            self.spare()
-                .make(component.digest(), remains, move || Sandbox::to_be_called(room, &watch, &limits));
-        }
     }
 }
 

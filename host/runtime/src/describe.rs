@@ -68,11 +68,10 @@ impl Runtime {
     /// A guest that is asked something.
     pub(crate) fn asking(&self, component: &Component) -> Result<Sandbox, Fault> {
         let room = self.room(component)?;
-        let limits = self.limits();
-        let mut sandbox = Sandbox::new(room, self.watch(), limits, Passing::Description, 0);
-        let nothing = Lent::nothing(limits, Stop::new());
-        sandbox.lend(nothing, limits.describe_deadline).map_err(|error| no_thread(&error))?;
-        Ok(sandbox)
+        let lent = Lent::nothing(self.limits(), Stop::new());
+        let deadline = self.limits().describe_deadline;
+        Sandbox::new(room, self.watch(), lent, deadline, Passing::Description)
+            .map_err(|error| no_thread(&error))
     }
 
     /// The answer to a question, or why there is none.
@@ -83,7 +82,7 @@ impl Runtime {
         sandbox: Sandbox,
         answer: wasmtime::Result<T>,
     ) -> Result<T, Fault> {
-        let (_, answer, _) = sandbox.end(answer);
+        let (_, answer) = sandbox.end(answer);
         answer.map_err(|error| {
             let (code, why) = match error {
                 CallError::Limit { code, message } => (code, message),

@@ -160,7 +160,6 @@ mod tests {
 
     use super::*;
     use crate::limits::Limits;
-    use crate::sandbox::Sandbox;
 
     /// A change with so many memories, each in a module of its own.
     fn component(memories: usize) -> Component {
@@ -205,7 +204,10 @@ mod tests {
         for _ in 0..16 {
             let room = engine.room(&component).unwrap();
             assert!(room.place.is_some() && is_pooled(&engine, &room));
-            let mut sandbox = Sandbox::to_be_called(room, &Arc::default(), &Limits::default());
+            let lent = crate::state::Lent::nothing(&Limits::default(), crate::stop::Stop::new());
+            let (watch, deadline) = (Arc::default(), std::time::Duration::from_secs(60));
+            let passing = crate::sandbox::Passing::Description;
+            let mut sandbox = crate::sandbox::Sandbox::new(room, &watch, lent, deadline, passing).unwrap();
             wait_for(sandbox.instantiate()).unwrap();
             stores.push(sandbox);
         }

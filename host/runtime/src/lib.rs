@@ -47,7 +47,6 @@ mod loaded;
 mod log;
 mod pool;
 mod sandbox;
-mod spare;
 mod state;
 mod text;
 mod wait;

@@ -1,7 +1,7 @@
 //! The log of a call: lines of the guest's own, its standard output and its standard error, made safe and bounded.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::guest::{GuestHost, Level};
 use crate::text;
@@ -11,14 +11,12 @@ const LAST_WORDS: usize = 2 << 10;
 
 /// Where everything that a guest says goes.
 pub(crate) struct Log {
-    host: OnceLock<Arc<dyn GuestHost>>,
+    host: Option<Arc<dyn GuestHost>>,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
-    /// Whether anything was said.
-    spoken: bool,
     left: usize,
     dropped: usize,
     partial: [Vec<u8>; 2],
@@ -50,25 +48,14 @@ impl Stream {
 }
 
 impl Log {
-    /// A log of at most so many bytes, which nobody hears yet.
-    pub(crate) fn new(limit: usize) -> Self {
-        Self { host: OnceLock::new(), state: Mutex::new(State { left: limit, ..State::default() }) }
-    }
-
-    /// Lets a host hear what is said from now on.
-    pub(crate) fn is_heard_by(&self, host: Arc<dyn GuestHost>) {
-        self.host.get_or_init(|| host);
-    }
-
-    /// Whether nothing was said so far.
-    pub(crate) fn is_silent(&self) -> bool {
-        !self.state().spoken
+    /// A log of at most so many bytes; nobody hears it where there is no host.
+    pub(crate) fn new(host: Option<Arc<dyn GuestHost>>, limit: usize) -> Self {
+        Self { host, state: Mutex::new(State { left: limit, ..State::default() }) }
     }
 
     /// A message of the guest, of one or more lines.
     pub(crate) fn message(&self, level: Level, message: &str) {
         let mut state = self.state();
-        state.spoken = true;
         for line in message.split('\n') {
             self.line(&mut state, level, line.strip_suffix('\r').unwrap_or(line));
         }
@@ -77,7 +64,6 @@ impl Log {
     /// Bytes that the guest writes to a standard stream: a line is said when it is complete.
     pub(crate) fn write(&self, stream: Stream, bytes: &[u8]) {
         let mut state = self.state();
-        state.spoken = true;
         if matches!(stream, Stream::Error) {
             state.last_words.extend(bytes);
             let surplus = state.last_words.len().saturating_sub(LAST_WORDS);
@@ -98,7 +84,7 @@ impl Log {
         self.flush(&mut state, Stream::Output);
         self.flush(&mut state, Stream::Error);
         let dropped = std::mem::take(&mut state.dropped);
-        if let (Some(host), 1..) = (self.host.get(), dropped) {
+        if let (Some(host), 1..) = (&self.host, dropped) {
             host.log(Level::Warn, &format!("{dropped} further bytes of log were dropped (`limits.log`)"));
         }
     }
@@ -123,7 +109,7 @@ impl Log {
     }
 
     fn line(&self, state: &mut State, level: Level, line: &str) {
-        let Some(host) = self.host.get() else { return };
+        let Some(host) = &self.host else { return };
         let mut rest = line;
         loop {
             let piece = text::cut(rest, text::LINE);
@@ -180,11 +166,8 @@ mod tests {
 
     fn heard(limit: usize, speak: impl FnOnce(&Log)) -> Vec<(Level, String)> {
         let listener = Arc::new(Listener::default());
-        let log = Log::new(limit);
-        assert!(log.is_silent());
-        log.is_heard_by(listener.clone());
+        let log = Log::new(Some(listener.clone()), limit);
         speak(&log);
-        assert!(!log.is_silent());
         log.finish();
         listener.0.lock().unwrap().clone()
     }
@@ -230,7 +213,7 @@ mod tests {
 
     #[test]
     fn the_last_words_are_the_end_of_standard_error() {
-        let log = Log::new(0);
+        let log = Log::new(None, 0);
         assert_eq!(log.last_words(), None);
         log.write(Stream::Output, b"not this\n");
         log.write(Stream::Error, &b"x".repeat(2 * LAST_WORDS));

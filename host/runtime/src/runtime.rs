@@ -11,7 +11,6 @@ use crate::component::Component;
 use crate::engine::{Engine, Room};
 use crate::limits::Limits;
 use crate::loaded::Loaded;
-use crate::spare::Spare;
 use crate::watch::Watch;
 
 /// How a runtime is set up.
@@ -55,7 +54,6 @@ pub struct Runtime {
     watch: Arc<Watch>,
     engine: OnceLock<Engine>,
     loaded: Mutex<Loaded>,
-    spare: Spare,
     /// Since somebody last asked.
     usage: Mutex<Usage>,
 }
@@ -68,7 +66,6 @@ impl Runtime {
             watch: Arc::default(),
             engine: OnceLock::new(),
             loaded: Mutex::default(),
-            spare: Spare::default(),
             usage: Mutex::default(),
         }
     }
@@ -165,11 +162,6 @@ impl Runtime {
     pub(crate) fn took_memory(&self, bytes: usize) {
         let mut usage = self.usage.lock().unwrap_or_else(PoisonError::into_inner);
         usage.peak_memory = usage.peak_memory.max(bytes);
-    }
-
-    /// The guest that is made ready before it is called.
-    pub(crate) fn spare(&self) -> &Spare {
-        &self.spare
     }
 
     fn engine(&self) -> &Engine {

@@ -10,11 +10,10 @@ use wasmtime_wasi::I32Exit;
 
 use crate::engine::Room;
 use crate::guest::CallError;
-use crate::limits::{Limits, Memory, Reached};
-use crate::log::Log;
+use crate::limits::{Memory, Reached};
 use crate::pool::Place;
 use crate::state::{Lent, State, Stopped, Waiting};
-use crate::stop::{Stop, StopReason};
+use crate::stop::StopReason;
 use crate::target::Interrupter;
 use crate::wasi;
 use crate::watch::{Alarm, Watch};
@@ -26,15 +25,8 @@ const HANDLE_ROOM: usize = 256;
 pub(crate) struct Sandbox {
     pub(crate) store: Store<State>,
     pub(crate) code: InstancePre<State>,
-    instance: Option<Instance>,
     passing: Passing,
-    deadline: Option<Alarm>,
-    place: Option<Place>,
-}
-
-/// What is left of a guest that ended, to be dropped: clearing its memory takes a while.
-pub(crate) struct Remains {
-    _store: Store<State>,
+    _deadline: Option<Alarm>,
     /// Given back after the store, which is dropped first.
     _place: Option<Place>,
 }
@@ -49,26 +41,33 @@ pub(crate) enum Passing {
 }
 
 impl Sandbox {
-    /// Makes the store. Its guest has nothing yet, and may say so many bytes.
+    /// Makes the store, and sets its deadline, which begins now.
+    ///
+    /// # Errors
+    ///
+    /// When there is no thread that could watch the deadline.
     pub(crate) fn new(
         Room { code, place }: Room,
         watch: &Arc<Watch>,
-        limits: &Limits,
+        lent: Lent,
+        deadline: Duration,
         passing: Passing,
-        words: usize,
-    ) -> Self {
-        let lent = Lent { log: Arc::new(Log::new(words)), ..Lent::nothing(limits, Stop::new()) };
+    ) -> std::io::Result<Self> {
+        let limits = lent.limits.clone();
+        let stop = lent.stop.clone();
+        let stopped = Arc::new(Notify::new());
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.handles);
         let state = State {
-            wasi: wasi::context(&lent.log, limits),
+            wasi: wasi::context(&lent.log, &limits),
             table,
             memory: Memory::new(limits.clone()),
-            waiting: Waiting { watch: watch.clone(), stopped: Arc::default() },
+            waiting: Waiting { watch: watch.clone(), stopped: stopped.clone() },
             lent,
         };
 
-        let mut store = Store::new(code.engine(), state);
+        let engine = code.engine();
+        let mut store = Store::new(engine, state);
         store.limiter(|state| &mut state.memory);
         store.set_max_component_handles(limits.handles.saturating_add(HANDLE_ROOM));
         store.set_hostcall_fuel(match passing {
@@ -82,65 +81,30 @@ impl Sandbox {
             Some(_) => Err(wasmtime::Error::new(Stopped)),
             None => Ok(UpdateDeadline::Continue(1)),
         });
-        Self { store, code, instance: None, passing, deadline: None, place }
-    }
-
-    /// Makes it for a guest that is called.
-    pub(crate) fn to_be_called(room: Room, watch: &Arc<Watch>, limits: &Limits) -> Self {
-        Self::new(room, watch, limits, Passing::Arguments, limits.log)
-    }
-
-    /// What its guest says.
-    pub(crate) fn log(&self) -> &Arc<Log> {
-        &self.store.data().lent.log
-    }
-
-    /// Lends the guest what it may use, in place of what it had, and sets its deadline, which begins now. Its log is the
-    /// one that it has.
-    ///
-    /// # Errors
-    ///
-    /// When there is no thread that could watch the deadline.
-    pub(crate) fn lend(&mut self, lent: Lent, deadline: Duration) -> std::io::Result<()> {
-        let engine = self.code.engine().clone();
-        let state = self.store.data_mut();
-        let (stop, stopped) = (lent.stop.clone(), Arc::new(Notify::new()));
-        state.lent = Lent { log: state.lent.log.clone(), ..lent };
-        state.waiting.stopped = stopped.clone();
+        let engine = engine.clone();
         stop.on_stop(Interrupter::new(move || {
             engine.increment_epoch();
             stopped.notify_one();
         }));
-        self.deadline = match Instant::now().checked_add(deadline) {
-            Some(when) => Some(state.waiting.watch.at(when, move || stop.now(StopReason::Deadline))?),
+        let deadline = match Instant::now().checked_add(deadline) {
+            Some(when) => Some(watch.at(when, move || stop.now(StopReason::Deadline))?),
             None => None,
         };
-        Ok(())
+        Ok(Self { store, code, passing, _deadline: deadline, _place: place })
     }
 
-    /// Starts the guest, if it was not started before.
+    /// Starts the guest.
     pub(crate) async fn instantiate(&mut self) -> wasmtime::Result<Instance> {
         if self.store.data().lent.stop.reason().is_some() {
             return Err(wasmtime::Error::new(Stopped));
         }
-        match self.instance {
-            Some(instance) => Ok(instance),
-            None => Ok(*self.instance.insert(self.code.instantiate_async(&mut self.store).await?)),
-        }
-    }
-
-    /// Lets the guest, which was started, stand ready for as long as it takes.
-    pub(crate) fn rest(&mut self) {
-        self.deadline = None;
+        self.code.instantiate_async(&mut self.store).await
     }
 
     /// Ends the guest. Tells how it ended, where it is already decided, or it gave no answer of its own.
-    pub(crate) fn end<T>(self, answer: wasmtime::Result<T>) -> (Lent, Result<T, CallError>, Remains) {
-        let Self { mut store, passing, place, .. } = self;
-        let State { memory, lent, .. } = store.data_mut();
-        let nothing = Lent::nothing(&lent.limits, Stop::new());
-        let (memory_reached, mut lent) = (memory.reached, std::mem::replace(lent, nothing));
-        let remains = Remains { _store: store, _place: place };
+    pub(crate) fn end<T>(self, answer: wasmtime::Result<T>) -> (Lent, Result<T, CallError>) {
+        let Self { store, passing, .. } = self;
+        let State { memory, mut lent, .. } = store.into_data();
         lent.log.finish();
         let answer = match (lent.verdict.take(), answer) {
             (Some(ended @ CallError::TransactionEnded(_)), _) => Err(ended),
@@ -148,11 +112,11 @@ impl Sandbox {
             (None, Ok(answer)) => Ok(answer),
             (verdict, Err(error)) => {
                 let stopped = lent.stop.reason().map(CallError::Stopped);
-                let memory = memory_reached.then(|| Reached::memory(&lent.limits).into());
+                let memory = memory.reached.then(|| Reached::memory(&lent.limits).into());
                 Err(stopped.or(memory).or(verdict).unwrap_or_else(|| explain(&error, &lent, passing)))
             }
         };
-        (lent, answer, remains)
+        (lent, answer)
     }
 }
 

@@ -98,7 +98,7 @@ impl Lent {
             further: Vec::new(),
             context: Context::default(),
             host: None,
-            log: Arc::new(Log::new(0)),
+            log: Arc::new(Log::new(None, 0)),
             stop,
             limits: limits.clone(),
             calls: 0,

@@ -102,7 +102,7 @@ fn a_trap_tells_the_last_words_of_the_guest() {
 
 #[test]
 fn every_call_has_a_guest_of_its_own() {
-    // Its own, so that nobody else's calls come between: then the next guest stands ready.
+    // Its own, so that each guest gets the memory of the one before.
     let settings = Settings { cache_dir: None, limits: limits() };
     let runtime: &'static Runtime = Box::leak(Box::new(Runtime::new(settings)));
     let lib = guest("lib");
