@@ -7,6 +7,7 @@ use sandpiper_engine::digest::Digest;
 use sandpiper_engine::entry::{AttemptId, Mode, Sequence, State, Token};
 use sandpiper_engine::scope::{StageName, SystemName};
 use sandpiper_engine::state::{Applied, ChangeState};
+use sandpiper_engine::store::StoreError;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -58,7 +59,7 @@ struct AppliedDetails<'a> {
 }
 
 /// The value of a state.
-pub(super) fn encode(state: &ChangeState) -> Vec<u8> {
+pub(super) fn encode(state: &ChangeState) -> Result<Vec<u8>, StoreError> {
     let text = state.attempt_id.as_ref().map(|id| &*id.0);
     let uuid = text.and_then(|text| Uuid::try_parse(text).ok().filter(|uuid| uuid.to_string() == text));
     let details = Details {
@@ -83,8 +84,8 @@ pub(super) fn encode(state: &ChangeState) -> Vec<u8> {
     };
     let mut bytes = Vec::with_capacity(160);
     bytes.push(FORMAT);
-    // Nothing fails that is written to memory.
-    postcard::to_extend(&details, bytes).unwrap_or_default()
+    postcard::to_extend(&details, bytes)
+        .map_err(|error| StoreError::Refused(format!("a state could not be written: {error}")))
 }
 
 fn place<T: PartialEq>(all: &[T], one: &T) -> u8 {
@@ -234,14 +235,14 @@ mod tests {
         for mode in MODES {
             for recovery in RECOVERIES {
                 let written = ChangeState { mode, recovery, ..state(Some(applied())) };
-                assert_eq!(read(&encode(&written)), Some(written));
+                assert_eq!(read(&encode(&written).unwrap()), Some(written));
             }
         }
         let same = state(Some(Applied { meaning: Digest::of(b"x"), ..applied() }));
-        assert_eq!(read(&encode(&same)), Some(same));
+        assert_eq!(read(&encode(&same).unwrap()), Some(same));
         for id in ["one", "e818b774-58ab-4760-ac8c-3ced9812ce72", "E818B774-58AB-4760-AC8C-3CED9812CE72"] {
             let begun = ChangeState { attempt_id: Some(AttemptId(id.into())), ..state(None) };
-            assert_eq!(read(&encode(&begun)), Some(begun));
+            assert_eq!(read(&encode(&begun).unwrap()), Some(begun));
         }
     }
 
@@ -250,7 +251,7 @@ mod tests {
         let id = AttemptId("e818b774-58ab-4760-ac8c-3ced9812ce72".into());
         let same = Applied { meaning: Digest::of(b"x"), ..applied() };
         let usual = ChangeState { attempt_id: Some(id), ..state(Some(same)) };
-        assert!(encode(&usual).len() < 100, "{} bytes", encode(&usual).len());
+        assert!(encode(&usual).unwrap().len() < 100, "{} bytes", encode(&usual).unwrap().len());
     }
 
     #[test]
@@ -271,7 +272,7 @@ mod tests {
 
     #[test]
     fn what_was_cut_or_grown_is_no_state() {
-        cut_or_grown(&encode(&state(Some(applied()))), usize::MAX);
+        cut_or_grown(&encode(&state(Some(applied()))).unwrap(), usize::MAX);
     }
 
     /// Nothing is read from a part of it, but from the first `sound` bytes; nor from more than it.

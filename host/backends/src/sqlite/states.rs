@@ -56,7 +56,7 @@ pub(crate) fn write(connection: &Connection, chain: i64, state: &ChangeState) ->
     let query =
         format!("INSERT OR REPLACE INTO main.sandpiper_state (chain, {COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5)");
     let (id, sequence) = (state.change_id.as_str(), stored(state.sequence.0));
-    let values = (chain, id, sequence, state.state.as_str(), details::encode(state));
+    let values = (chain, id, sequence, state.state.as_str(), details::encode(state)?);
     connection.prepare_cached(&query).and_then(|mut statement| statement.execute(values)).map(drop).in_store()
 }
 
