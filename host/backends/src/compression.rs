@@ -1,6 +1,7 @@
 //! Artifacts as stores keep them: compressed, and checked against their digest when they are read.
 
 use std::num::NonZero;
+use std::sync::Arc;
 use std::thread;
 
 use miniz_oxide::deflate::core::{
@@ -45,6 +46,9 @@ impl Compressor {
     }
 }
 
+/// An artifact as it is to be kept: its digest, and its bytes.
+type Artifact = (Digest, Arc<[u8]>);
+
 /// An artifact as it is kept.
 pub(crate) struct Compressed {
     pub(crate) digest: Digest,
@@ -54,7 +58,7 @@ pub(crate) struct Compressed {
 }
 
 /// Artifacts as they are kept; compressed on all processors where that is worth it.
-pub(crate) fn compressed(artifacts: &[(Digest, &[u8])]) -> Result<Vec<Compressed>, StoreError> {
+pub(crate) fn compressed(artifacts: &[&Artifact]) -> Result<Vec<Compressed>, StoreError> {
     let costs = || artifacts.iter().map(|(_, bytes)| bytes.len() + EACH);
     let beside_the_longest = costs().sum::<usize>() - costs().max().unwrap_or(0);
     let processors = match beside_the_longest {
@@ -77,7 +81,7 @@ pub(crate) fn compressed(artifacts: &[(Digest, &[u8])]) -> Result<Vec<Compressed
     })
 }
 
-fn one_after_another(artifacts: &[(Digest, &[u8])]) -> Result<Vec<Compressed>, StoreError> {
+fn one_after_another(artifacts: &[&Artifact]) -> Result<Vec<Compressed>, StoreError> {
     let mut compressor = Compressor::new();
     let compressed = artifacts.iter().map(|(digest, bytes)| {
         let body = compressor.compress(bytes)?;
@@ -105,13 +109,15 @@ mod tests {
             (0..300).map(|number| format!("CREATE TABLE t{number} (id INT);")).collect();
         texts.insert(7, long);
         let digested = |text: &String| Digest::of(text.as_bytes());
-        let artifacts: Vec<_> = texts.iter().map(|text| (digested(text), text.as_bytes())).collect();
+        let artifacts: Vec<Artifact> =
+            texts.iter().map(|text| (digested(text), text.as_bytes().into())).collect();
+        let artifacts: Vec<&Artifact> = artifacts.iter().collect();
         for artifacts in [&artifacts[..], &artifacts[..9], &artifacts[..0]] {
             let kept = compressed(artifacts).unwrap();
             assert_eq!(kept.len(), artifacts.len());
             for (Compressed { digest, size, body }, (wanted, bytes)) in kept.iter().zip(artifacts) {
                 assert_eq!(digest, wanted);
-                assert_eq!(restore(*digest, *size, body).unwrap(), *bytes);
+                assert_eq!(restore(*digest, *size, body).unwrap(), **bytes);
                 assert!(!body.windows(12).any(|part| part == b"CREATE TABLE"), "it is readable");
             }
         }

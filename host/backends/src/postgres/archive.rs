@@ -35,7 +35,7 @@ pub(crate) async fn missing<'a>(
         artifacts.iter().map(|(digest, _)| Statement::new(HAS, [digest.into()])).collect();
     let answers = if asked.is_empty() { Vec::new() } else { client.batch(&asked).await.in_store()? };
     let missing = artifacts.iter().zip(&answers).filter(|(_, answer)| answer.rows.is_empty());
-    let missing: Vec<(Digest, &[u8])> = missing.map(|((digest, bytes), _)| (*digest, &**bytes)).collect();
+    let missing: Vec<_> = missing.map(|(artifact, _)| artifact).collect();
     Ok(Missing { artifacts: compressed(&missing)?, descriptions })
 }
 

@@ -306,19 +306,16 @@ impl Store for SqliteStore {
         artifacts: &[(Digest, Arc<[u8]>)],
         descriptions: &[(Digest, String)],
     ) -> Result<(), StoreError> {
-        let missing = |connection: &Connection| -> Result<Vec<(Digest, &[u8])>, StoreError> {
+        let missing = |connection: &Connection| {
             let mut missing = Vec::new();
-            for (digest, bytes) in artifacts {
-                if !archive::has_artifact(connection, *digest)? {
-                    missing.push((*digest, &**bytes));
+            for artifact in artifacts {
+                if !archive::has_artifact(connection, artifact.0)? {
+                    missing.push(artifact);
                 }
             }
             Ok(missing)
         };
-        let missing = match self.look(missing)? {
-            Some(missing) => missing,
-            None => artifacts.iter().map(|(digest, bytes)| (*digest, &**bytes)).collect(),
-        };
+        let missing = self.look(missing)?.unwrap_or_else(|| artifacts.iter().collect());
         if missing.is_empty() && descriptions.is_empty() {
             return Ok(());
         }
