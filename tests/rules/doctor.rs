@@ -122,6 +122,26 @@ fn a_broken_end_of_the_chain_and_a_newer_store_are_found() {
 }
 
 #[test]
+fn an_older_store_is_told_by_its_own_version() {
+    let project = Project::marked();
+    project.sql("changes/_0001__A", "a", "CREATE TABLE a (id INTEGER);");
+    project.applied();
+    let told = |version: &str| {
+        let outcome = project.json("doctor").exits(0);
+        let checks = outcome.json()["checks"].as_array().unwrap().clone();
+        let schema = checks.iter().find(|check| check["name"] == "store.schema").unwrap();
+        assert_eq!(schema["message"], version, "{outcome}");
+    };
+    told("version 2");
+    let audit = project.path(".sandpiper/audit.db");
+    rows(&audit, "UPDATE sandpiper_store SET value = '1' WHERE name = 'schema'");
+    told("version 1");
+    project.sql("changes/_0002__B", "b", "CREATE TABLE b (id INTEGER);");
+    project.applied();
+    told("version 2");
+}
+
+#[test]
 fn an_issue_is_a_check_that_failed() {
     let project = Project::marked();
     project.direct_sql("changes/_0001__A", "a", "CREATE TABLE a (id);\nnonsense;");

@@ -200,9 +200,9 @@ fn audit(role: Role) -> Finding {
 
 /// The version of the store's tables, and whether they can be read.
 fn version(connection: &Connection) -> (Finding, bool) {
-    match schema::is_there(connection) {
-        Ok(false) => (Finding::good("schema", "no audit yet: the first run makes it"), true),
-        Ok(true) => (Finding::good("schema", format!("version {}", schema::VERSION)), true),
+    match schema::version(connection) {
+        Ok(0) => (Finding::good("schema", "no audit yet: the first run makes it"), true),
+        Ok(version) => (Finding::good("schema", format!("version {version}")), true),
         Err(error) => {
             let help = match &error {
                 StoreError::Version(_) => "run a release of Sandpiper that is as new as the store",

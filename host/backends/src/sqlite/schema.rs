@@ -104,7 +104,11 @@ pub(crate) fn is_there(connection: &Connection) -> Result<bool, StoreError> {
 }
 
 /// The version of the tables; 0 when there are none.
-fn version(connection: &Connection) -> Result<usize, StoreError> {
+///
+/// # Errors
+///
+/// [`StoreError::Version`] when a newer host made them.
+pub(crate) fn version(connection: &Connection) -> Result<usize, StoreError> {
     // Looking for the table's name first would read the schema of the whole file, which may be large.
     let found = match connection.query_row(VALUE, ["schema"], |row| row.get::<_, String>(0)).optional() {
         Err(error) if message(&error).starts_with("no such table") => return Ok(0),
